@@ -1,0 +1,62 @@
+"""What the name server says no with, and the codes that say it on the wire.
+
+RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6895 §2.3, RFC 8914 for the extended codes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Rcode(IntEnum):
+    """Response codes, the extended ones of EDNS and TSIG included."""
+
+    NOERROR = 0
+    FORMERR = 1
+    SERVFAIL = 2
+    NXDOMAIN = 3
+    NOTIMP = 4
+    REFUSED = 5
+    YXDOMAIN = 6
+    YXRRSET = 7
+    NXRRSET = 8
+    NOTAUTH = 9
+    NOTZONE = 10
+    BADVERS = 16
+
+
+class TsigError(IntEnum):
+    """The error field of a TSIG record.  RFC 8945 §3"""
+
+    NOERROR = 0
+    BADSIG = 16
+    BADKEY = 17
+    BADTIME = 18
+    BADTRUNC = 22
+
+
+class Ede(IntEnum):
+    """Extended DNS errors that bossa sends.  RFC 8914 §4"""
+
+    OTHER = 0
+    NOT_READY = 14
+    PROHIBITED = 18
+    NOT_AUTHORITATIVE = 20
+    NOT_SUPPORTED = 21
+    NO_REACHABLE_AUTHORITY = 22
+    NETWORK_ERROR = 23
+    INVALID_DATA = 24
+
+
+class Refused(Exception):
+    """We will not do it: ``code`` for the wire, ``reason`` for the log, ``ede`` as a hint for people."""
+
+    def __init__(self, code: Rcode, reason: str, ede: Ede | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.ede = ede
+
+
+class StoreFailed(Exception):
+    """The store could not write (disk full, read-only, gone); nothing of the batch was stored."""

@@ -1,0 +1,143 @@
+"""One exchange: a request as verified, and the way its answer has to leave.
+
+What every opcode shares stands here: EDNS (RFC 6891), TSIG (RFC 8945 §5),
+the size an answer may have, extended errors (RFC 8914), and the order in
+which these are checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bossa.dns import tsig
+from bossa.dns.errors import Ede, Rcode
+from bossa.dns.message import MAX_MESSAGE, MAX_UDP_PLAIN, Edns, Flag, Message, Reply, encode_reply, head, read_edns
+from bossa.dns.policy import Address, Caller
+from bossa.wire import WireError
+
+EDE_OPTION = 15
+_HEADER = 12
+# Room that a TSIG without a MAC takes at most: owner and algorithm names as the client sent them, and fixed fields.
+_BARE_TSIG = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the answers depend on beside the zones."""
+
+    edns_size: int = 1232
+    tsig: tsig.Policy = tsig.Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that can be answered; ``signed`` says who sent it, when it was signed at all."""
+
+    message: Message
+    address: Address
+    edns: Edns | None
+    signed: tsig.Signed | tsig.Unverified | None
+    limit: int
+    now: int
+    edns_size: int
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, as far as verified."""
+        key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
+        return Caller(self.address, key)
+
+    def finish(self, reply: Reply, *, ede: Ede | None = None, flags: int = 0) -> bytes:
+        """Encode and sign the reply."""
+        edns = self._edns(ede)
+        wire = encode_reply(self.message, reply, self.limit, edns, flags=flags, reserve=self._tsig_space())
+        return self.sign(wire)
+
+    def sign(self, wire: bytes) -> bytes:
+        """Append the TSIG that the request asks for."""
+        if self.signed is None:
+            return wire
+        if isinstance(self.signed, tsig.Signed):
+            return tsig.sign_reply(wire, self.signed, self.signed.key, self.now)
+        if self.signed.signer is not None:
+            return tsig.sign_reply(wire, self.signed, self.signed.signer, self.now)
+        return tsig.unsigned_reply(wire, self.signed)
+
+    def without_tsig(self) -> bytes:
+        """Return the request as it was before it was signed."""
+        if self.signed is None:
+            return self.message.wire
+        wire, raw = self.message.wire, self.signed.request
+        count = int.from_bytes(wire[10:12], "big") - 1
+        return wire[:10] + count.to_bytes(2, "big") + wire[_HEADER : raw.start]
+
+    def _edns(self, ede: Ede | None) -> Edns | None:
+        if self.edns is None:
+            return None
+        options = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
+        return Edns(self.edns_size, 0, self.edns.do, options)
+
+    def _tsig_space(self) -> int:
+        if self.signed is None:
+            return 0
+        key = self.signed.key if isinstance(self.signed, tsig.Signed) else self.signed.signer
+        if key is not None:
+            return tsig.space(key)
+        return len(self.signed.request.name) + len(self.signed.request.algorithm) + _BARE_TSIG
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A request that gets no further: the answer (None: silence), and the reason for the log."""
+
+    reply: bytes | None
+    reason: str
+    exchange: Exchange | None = None
+
+
+def open_exchange(
+    wire: bytes, address: Address, keys: dict[bytes, tsig.Key], now: int, settings: Settings, *, tcp: bool
+) -> Exchange | Rejected:
+    """Read a request and check its EDNS and TSIG."""
+    if len(wire) < _HEADER or wire[2] & 0x80:
+        # An answer is never answered, or two servers would talk for ever.
+        return Rejected(None, "no request")
+    try:
+        message = Message.decode(wire)
+        edns = read_edns(message)
+        raw = tsig.find(message)
+        signed = tsig.verify(message, raw, keys, now, settings.tsig) if raw else None
+    except WireError as e:
+        return Rejected(format_error(wire), str(e))
+    limit = MAX_MESSAGE if tcp else min(edns.size, settings.edns_size) if edns else MAX_UDP_PLAIN
+    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size)
+    if isinstance(signed, tsig.Unverified):
+        return Rejected(exchange.finish(Reply(Rcode.NOTAUTH)), f"{signed.error.name}: {signed.reason}", exchange)
+    if edns and edns.version > 0:
+        return Rejected(exchange.finish(Reply(Rcode.BADVERS)), f"EDNS version {edns.version}", exchange)
+    return exchange
+
+
+def format_error(wire: bytes) -> bytes:
+    """Return FORMERR for a message that could not be read: its header, nothing else."""
+    flags = int.from_bytes(wire[2:4], "big") & (0x7800 | Flag.RD | Flag.CD)
+    return head(int.from_bytes(wire[:2], "big"), Flag.QR | flags | Rcode.FORMERR, (0, 0, 0, 0))
+
+
+def failure(exchange: Exchange, rcode: Rcode, ede: Ede | None = None) -> bytes:
+    """Return an answer that holds nothing but its code."""
+    return exchange.finish(Reply(rcode), ede=ede)
+
+
+def clock_offset(exchange: Exchange) -> int | None:
+    """Return how far the client's clock is ahead, where it signed."""
+    return exchange.signed.offset if exchange.signed else None
+
+
+def algorithm_text(exchange: Exchange) -> str | None:
+    """Return the TSIG algorithm's name as claimed, for the log."""
+    if exchange.signed is None:
+        return None
+    raw = exchange.signed.request.algorithm
+    return tsig.algorithm_text(raw)
+

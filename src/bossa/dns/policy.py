@@ -1,0 +1,132 @@
+"""Update policy: who may change what, decided by the first rule that matches.
+
+A rule names who (a TSIG key, a network, a Kerberos principal, or every
+Kerberos account for itself), where (self, subdomain, zone, pattern) and
+which types.  Nobody is allowed anything that no rule allows.  A rule without
+types covers all but those that hold the zone together (NS, SOA and DNSSEC's);
+the type ANY covers these too, as does naming them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from bossa.dns import names, types
+from bossa.dns.ports import RuleRow
+
+Scope = Literal["self", "subdomain", "zone", "pattern"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What a rule without types leaves out.
+_STRUCTURE = frozenset(
+    (types.NS, types.SOA, types.DS, types.RRSIG, types.NSEC, types.DNSKEY, types.NSEC3, types.NSEC3PARAM)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent an update: the address, and the key's name when a TSIG was verified."""
+
+    address: Address
+    key: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        """The caller as a log line has it."""
+        return f"key:{names.to_text(self.key)}" if self.key else f"net:{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a policy, checked; ``types`` None is "all ordinary ones", empty is "any"."""
+
+    row: RuleRow
+    scope: Scope
+    key: bytes | None
+    network: Network | None
+    what: bytes
+    pattern: str
+    types: frozenset[int] | None
+
+    def names_caller(self, caller: Caller) -> bool:
+        """Tell whether the rule speaks of this caller at all."""
+        if self.key is not None:
+            return caller.key == self.key
+        # A signed request is its key's, never its address's.
+        return self.network is not None and caller.key is None and caller.address in self.network
+
+    def covers(self, caller: Caller, owner: bytes, rtype: int) -> bool:
+        """Tell whether the caller may change records of ``rtype`` at ``owner`` (a key) by this rule."""
+        return self.names_caller(caller) and self._covers_type(rtype) and self._covers_name(caller, owner)
+
+    def _covers_type(self, rtype: int) -> bool:
+        if self.types is None:
+            return rtype not in _STRUCTURE
+        return not self.types or rtype in self.types
+
+    def _covers_name(self, caller: Caller, owner: bytes) -> bool:
+        if self.scope == "zone":
+            return True
+        if self.scope == "self":
+            return owner == caller.key or (caller.key is None and owner == names.reverse(str(caller.address)))
+        if self.scope == "subdomain":
+            return names.is_below(owner, self.what)
+        return fnmatch.fnmatchcase(names.to_text(owner), self.pattern)
+
+
+def parse_rule(row: RuleRow) -> Rule:
+    """Check a rule; raises ValueError that says which part is wrong."""
+    if row.scope not in get_args(Scope):
+        raise ValueError(f"{row.scope!r} is no scope: one of self, subdomain, zone, pattern")
+    key, network = _who(row.who)
+    what = names.from_text(row.what).lower() if row.scope == "subdomain" else names.ROOT
+    pattern = _pattern(row.what) if row.scope == "pattern" else ""
+    return Rule(row, cast(Scope, row.scope), key, network, what, pattern, _types(row.types))
+
+
+def _who(who: str) -> tuple[bytes | None, Network | None]:
+    kind, _, value = who.partition(":")
+    if kind == "key" and value:
+        return names.from_text(value).lower(), None
+    if kind == "net" and value:
+        return None, ipaddress.ip_network(value)
+    if who == "krb5-self" or (kind == "krb5" and value):
+        return None, None
+    raise ValueError(f"{who!r} names nobody: key:NAME, net:CIDR, krb5:PRINCIPAL or krb5-self")
+
+
+def _pattern(text: str) -> str:
+    if not text:
+        raise ValueError("a pattern rule needs a pattern, such as *.hosts.example.test")
+    return text.lower() if text.endswith(".") else text.lower() + "."
+
+
+def _types(mnemonics: Sequence[str]) -> frozenset[int] | None:
+    if not mnemonics:
+        return None
+    numbers = frozenset(types.type_number(one) for one in mnemonics)
+    if types.ANY in numbers:
+        return frozenset()
+    if meta := [one for one in mnemonics if types.is_meta(types.type_number(one))]:
+        raise ValueError(f"{meta[0]} is no type of a record that can be stored")
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policy of one zone: its own rules, then those of all zones."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def knows(self, caller: Caller) -> bool:
+        """Tell whether any rule speaks of the caller."""
+        return any(rule.names_caller(caller) for rule in self.rules)
+
+    def find(self, caller: Caller, owner: bytes, rtype: int) -> Rule | None:
+        """Return the first rule that lets the caller change ``rtype`` at ``owner``, None when none does."""
+        return next((rule for rule in self.rules if rule.covers(caller, owner, rtype)), None)

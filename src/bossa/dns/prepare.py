@@ -1,0 +1,316 @@
+"""Prepared answers: what the image has to hold for each name of our zones.
+
+The owner makes them with :func:`bossa.dns.lookup.lookup` and sends them to
+the query workers as deltas; after a change only the names are made again
+whose answers can differ.  A name whose answer may hang on more than the
+names noted here (an alias that leaves our zones, ends in nothing, or goes
+through a wildcard) is left to the owner.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from bossa.dns import types
+from bossa.dns.errors import Rcode
+from bossa.dns.image import ASK, Entry, Form
+from bossa.dns.lookup import ADDRESSED_TYPES, Answer, Zones, is_occluded, lookup, negative_soa
+from bossa.dns.message import HEADER, Flag, Writer
+from bossa.dns.names import ROOT
+from bossa.dns.zone import RRset, Step, Zone
+
+_CLASS_IN = b"\x00\x01"
+# Types whose rdata holds no name that is compressed, and that bring no addresses along.
+_PLAIN_OWNER = b"\xc0\x0c"
+_WITH_NAMES = frozenset((types.NS, types.CNAME, types.SOA, types.PTR, types.MX, types.SRV, types.DNAME, 3, 4, 7, 8, 9, 14))
+# What is asked for at an alias; other types there are for the owner.
+_ALIAS_TYPES = (types.A, types.AAAA)
+_AA = int(Flag.AA)
+_CUT_TYPES = frozenset((types.NS, types.DNAME))
+_ONE = b"\x00\x01\x00\x00\x00\x00"
+
+
+@dataclass(slots=True)
+class Delta:
+    """What to put into an image and what to take out; see :mod:`bossa.dns.image` for the tables."""
+
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    gone_entries: list[bytes] = field(default_factory=list)
+    names: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    gone_names: list[bytes] = field(default_factory=list)
+    forms: dict[bytes, Form | dict[bytes, bytes]] = field(default_factory=dict)
+    gone_forms: list[bytes] = field(default_factory=list)
+
+    def encode(self) -> bytes:
+        """Return the octets that :meth:`bossa.dns.image.Image.apply` takes; for our own processes only."""
+        return marshal.dumps(
+            (self.entries, self.gone_entries, self.names, self.gone_names, self.forms, self.gone_forms)
+        )
+
+
+class Preparer:
+    """Makes deltas from the zones, and remembers which answer hangs on which other name.
+
+    ``restricted`` tells whether a zone answers only some clients; all of its
+    questions go to the owner.
+    """
+
+    def __init__(self, zones: Zones, restricted: Callable[[bytes], bool], *, recursion: bool) -> None:
+        self._zones = zones
+        self._restricted = restricted
+        self._word = int(Flag.QR | (Flag.RA if recursion else 0))
+        self._dependents: dict[bytes, set[bytes]] = {}
+        self._consulted: dict[bytes, set[bytes]] = {}
+        self._own_forms: dict[bytes, list[bytes]] = {}
+
+    def zone_names(self, zone: Zone) -> list[bytes]:
+        """Return the names to prepare for a whole zone."""
+        return [zone.apex] if self._restricted(zone.apex) else zone.names()
+
+    def names(self, names: Iterable[bytes]) -> Delta:
+        """Prepare the names anew, whatever they were before."""
+        delta = Delta()
+        for name in names:
+            self._prepare(name, delta)
+        return delta
+
+    def zone_forms(self, zone: Zone) -> Delta:
+        """Prepare the negative answers of a zone."""
+        delta = Delta()
+        self._negative_forms(zone, delta)
+        return delta
+
+    def refresh(self, names: Iterable[bytes]) -> Delta:
+        """Prepare names anew of which the image holds something else."""
+        delta = Delta()
+        for name in names:
+            zone = self._zones.find(name)
+            node = zone.node(name) if zone else ()
+            delta.gone_entries += _keys(name, node)
+            self._prepare(name, delta)
+        return delta
+
+    def arrived(self, zone: Zone) -> set[bytes]:
+        """Return the names to refresh when a zone has come, beside its own: those that it hides or that hang on it."""
+        above = self._zones.find(zone.apex[zone.apex[0] + 1 :]) if zone.apex != ROOT else None
+        return {*self._consulted, *(above.below(zone.apex) if above else ())}
+
+    def forget_zone(self, zone: Zone) -> Delta:
+        """Take a zone that is gone already out of the image; a zone above shows again."""
+        old = zone.names()
+        above = self._zones.find(zone.apex)
+        again = {zone.apex, *(above.below(zone.apex) if above else ())}
+        delta = self.refresh({*old, *again, *self._consulted})
+        delta.gone_forms += [b"n" + zone.apex, b"x" + zone.apex]
+        for name in old:
+            delta.gone_entries += _keys(name, zone.node(name))
+        return delta
+
+    def after(self, steps: Iterable[Step]) -> Delta:
+        """Prepare what steps changed; they are applied to the zones already."""
+        delta = Delta()
+        wanted: set[bytes] = set()
+        for step in steps:
+            zone = self._zones[step.apex]
+            self._negative_forms(zone, delta)
+            if self._restricted(step.apex):
+                continue
+            for change in step.changes:
+                wanted |= self._affected(zone, change.owner, cut=change.type in _CUT_TYPES)
+                delta.gone_entries += [_key(change.owner, rtype) for rtype in (change.type, *_ALIAS_TYPES)]
+        for name in wanted:
+            self._prepare(name, delta)
+        return delta
+
+    def _affected(self, zone: Zone, owner: bytes, *, cut: bool) -> set[bytes]:
+        """Return the names whose answers can differ after a change at one."""
+        names = {owner, *self._dependents.get(owner, ())}
+        if cut and owner != zone.apex:
+            names |= {*zone.below(owner), *self._consulted}
+        name = owner
+        while name not in (zone.apex, ROOT):
+            wildcard = name.startswith(b"\x01*")
+            name = name[name[0] + 1 :]
+            if zone.node(name) and not wildcard:
+                break
+            names.add(name)
+        return names
+
+    def _prepare(self, name: bytes, delta: Delta) -> None:
+        zone = self._zones.find(name)
+        self._depend(name, set())
+        delta.gone_forms += self._own_forms.pop(name, ())
+        if zone is None or not self._shown(zone, name):
+            delta.gone_names.append(name)
+            delta.gone_entries += _keys(name, zone.node(name) if zone else ())
+            return
+        if self._restricted(zone.apex):
+            delta.names[name] = (ASK, ASK)
+            delta.gone_entries += _keys(name, zone.node(name))
+            return
+        node = zone.node(name)
+        here = {rrset.type for rrset in node}
+        if types.NS in here and name != zone.apex:
+            self._cut(name, delta)
+            delta.gone_entries += _keys(name, node)
+            return
+        delta.names[name] = (ASK if types.CNAME in here else b"n" + zone.apex, self._below(zone, name, here, delta))
+        if types.CNAME in here:
+            self._alias(name, delta)
+        for rrset in node:
+            self._entry(name, rrset, delta)
+
+    def _shown(self, zone: Zone, name: bytes) -> bool:
+        """Tell whether the name is in the tree and above every cut."""
+        if not zone.exists(name) or (self._restricted(zone.apex) and name != zone.apex):
+            return False
+        return not zone.cuts or name == zone.apex or not is_occluded(zone, name[name[0] + 1 :], dname_at=True)
+
+    def _below(self, zone: Zone, name: bytes, here: set[int], delta: Delta) -> bytes:
+        if types.DNAME in here:
+            return ASK
+        wildcard = b"\x01*" + name
+        if not zone.exists(wildcard):
+            return b"x" + zone.apex
+        node = zone.node(wildcard)
+        if {rrset.type for rrset in node} & {types.CNAME, types.NS, types.DNAME}:
+            return ASK
+        by_type = {ASK: b"n" + zone.apex}
+        for rrset in node:
+            by_type[rrset.type.to_bytes(2, "big")] = self._wildcard(wildcard, rrset, delta)
+        delta.forms[b"w" + name] = by_type
+        self._own_forms.setdefault(name, []).extend((b"w" + name, *(key for key in by_type.values() if key[:1] == b"w")))
+        return b"w" + name
+
+    def _wildcard(self, wildcard: bytes, rrset: RRset, delta: Delta) -> bytes:
+        key = b"w" + rrset.type.to_bytes(2, "big") + wildcard
+        if rrset.type in ADDRESSED_TYPES:
+            return ASK
+        delta.forms[key] = self._form(wildcard, Answer(answer=[(wildcard, rrset)]))
+        return key
+
+    def _cut(self, name: bytes, delta: Delta) -> None:
+        """Prepare a delegation: every question at it or below gets the referral, but DS at it."""
+        answer = lookup(self._zones, name, types.A)
+        assert answer is not None, "the name is in a zone of ours"
+        referral, at_cut = b"r" + name, b"d" + name
+        delta.forms[referral] = self._form(b"\x01x" + name, answer)
+        # Only the owner knows whether DS is asked of the parent or of the child.
+        delta.forms[at_cut] = {types.DS.to_bytes(2, "big"): ASK, ASK: referral}
+        delta.names[name] = (at_cut, referral)
+        self._own_forms[name] = [referral, at_cut]
+        self._depend(name, answer.consulted)
+
+    def _alias(self, name: bytes, delta: Delta) -> None:
+        """Prepare the addresses at the end of an alias that stays within what is noted."""
+        for rtype in _ALIAS_TYPES:
+            answer = lookup(self._zones, name, rtype)
+            key = _key(name, rtype)
+            if answer is None or not _settled(answer, self._zones):
+                delta.gone_entries.append(key)
+                continue
+            delta.entries[key] = self._rendered(name, answer)
+            self._depend(name, self._consulted.get(name, set()) | answer.consulted)
+
+    def _entry(self, name: bytes, rrset: RRset, delta: Delta) -> None:
+        key = _key(name, rrset.type)
+        if rrset.type == types.DS and name in self._zones:
+            delta.gone_entries.append(key)
+            return
+        if rrset.type not in _WITH_NAMES:
+            count = len(rrset.rdatas).to_bytes(2, "big") + b"\x00\x00\x00\x00" if len(rrset.rdatas) > 1 else _ONE
+            delta.entries[key] = (self._word | _AA, count, _plain(rrset))
+            return
+        answer = lookup(self._zones, name, rrset.type)
+        assert answer is not None, "the name is in a zone of ours"
+        delta.entries[key] = self._rendered(name, answer)
+        self._depend(name, self._consulted.get(name, set()) | answer.consulted)
+
+    def _rendered(self, name: bytes, answer: Answer) -> Entry:
+        w, start = _question(name)
+        counts = _sections(w, answer)
+        return self._flags(answer), counts, bytes(w.octets[start:])
+
+    def _form(self, name: bytes, answer: Answer) -> Form:
+        """Make a form with ``name`` in the question: a label and the name that stays."""
+        w, start = _question(name)
+        counts = _sections(w, answer)
+        pieces, values, at = [], [], start
+        for place in w.pointers:
+            value = int.from_bytes(w.octets[place : place + 2], "big") & 0x3FFF
+            # A pointer to the whole of the question's name stays where it is.
+            if place < start or value == HEADER:
+                continue
+            pieces.append(bytes(w.octets[at:place]))
+            values.append(value)
+            at = place + 2
+        pieces.append(bytes(w.octets[at:]))
+        return self._flags(answer), counts, tuple(pieces), tuple(values), len(name)
+
+    def _flags(self, answer: Answer) -> int:
+        return int(self._word | (Flag.AA if answer.authoritative else 0) | answer.rcode)
+
+    def _negative_forms(self, zone: Zone, delta: Delta) -> None:
+        authority = [(zone.apex, negative_soa(zone))]
+        reference = b"\x01x" + zone.apex
+        delta.forms[b"n" + zone.apex] = self._form(reference, Answer(authority=authority))
+        delta.forms[b"x" + zone.apex] = self._form(reference, Answer(Rcode.NXDOMAIN, authority=authority))
+
+    def _depend(self, name: bytes, consulted: set[bytes]) -> None:
+        """Note on which names the answers at ``name`` hang."""
+        for old in self._consulted.pop(name, set()) - consulted:
+            left = self._dependents[old]
+            left.discard(name)
+            if not left:
+                del self._dependents[old]
+        if consulted:
+            self._consulted[name] = consulted
+            for one in consulted:
+                self._dependents.setdefault(one, set()).add(name)
+
+
+def _settled(answer: Answer, zones: Zones) -> bool:
+    """Tell whether only the consulted names can change an alias's answer."""
+    if answer.rcode or answer.authority or answer.elsewhere is not None:
+        return False
+    # The last owner must be a name of its own, not a wildcard's child, and no DNAME on the way.
+    for owner, _ in answer.answer:
+        zone = zones.find(owner.lower())
+        if zone is None or not zone.node(owner.lower()):
+            return False
+    return answer.answer[-1][1].type != types.CNAME and all(one.type != types.DNAME for _, one in answer.answer)
+
+
+def _key(name: bytes, rtype: int) -> bytes:
+    return name + rtype.to_bytes(2, "big") + _CLASS_IN
+
+
+def _keys(name: bytes, node: tuple[RRset, ...]) -> list[bytes]:
+    """Return every key that the image can hold for a name with this node."""
+    return [_key(name, rtype) for rtype in {*_ALIAS_TYPES, *(rrset.type for rrset in node)}]
+
+
+def _question(name: bytes) -> tuple[Writer, int]:
+    w = Writer()
+    w.name(name)
+    w.octets += b"\x00\x01\x00\x01"
+    return w, len(w.octets)
+
+
+def _sections(w: Writer, answer: Answer) -> bytes:
+    """Write the three sections; return their counts."""
+    return b"".join(
+        sum(w.rrset(owner, rrset) for owner, rrset in section).to_bytes(2, "big")
+        for section in (answer.answer, answer.authority, answer.additional)
+    )
+
+
+def _plain(rrset: RRset) -> bytes:
+    """Return the records of a type without names in its data, owned by the question's name."""
+    start = _PLAIN_OWNER + rrset.type.to_bytes(2, "big") + _CLASS_IN + rrset.ttl.to_bytes(4, "big")
+    if len(rrset.rdatas) == 1:
+        rdata = rrset.rdatas[0]
+        return start + len(rdata).to_bytes(2, "big") + rdata
+    return b"".join(start + len(rdata).to_bytes(2, "big") + rdata for rdata in rrset.rdatas)

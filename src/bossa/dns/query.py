@@ -1,0 +1,73 @@
+"""Questions that reach the owner: which of them are ours, and what they get.
+
+Decides between an answer from our zones, a refusal, and passing on.
+RFC 1035 §4.1.2, RFC 8482, RFC 8914; the answer itself is lookup's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bossa.dns import types
+from bossa.dns.errors import Ede, Rcode
+from bossa.dns.exchange import Exchange, failure
+from bossa.dns.lookup import Answer, Zones, lookup
+from bossa.dns.message import Flag, Reply
+from bossa.dns.policy import Address, Network
+from bossa.dns.ports import ZoneOptions
+
+_TRANSFERS = (types.AXFR, types.IXFR)
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """The question is not for our zones, and this client may have it passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask what: by zone, and whose questions are passed on."""
+
+    recursion: tuple[Network, ...] = ()
+
+    def may_recurse(self, address: Address) -> bool:
+        """Tell whether this client's questions are passed on."""
+        return any(address in network for network in self.recursion)
+
+
+def is_open(options: ZoneOptions | None) -> bool:
+    """Tell whether a zone answers everybody."""
+    return options is None or not options.allow_query
+
+
+def answer(
+    exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], access: Access
+) -> bytes | PassOn:
+    """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody."""
+    message = exchange.message
+    if len(message.questions) != 1:
+        return failure(exchange, Rcode.FORMERR)
+    question = message.questions[0]
+    recursion = access.may_recurse(exchange.address)
+    if question.rclass != types.IN:
+        return failure(exchange, Rcode.REFUSED, Ede.NOT_SUPPORTED)
+    if question.type in _TRANSFERS or question.type == types.TKEY:
+        return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
+    if types.is_meta(question.type) and question.type != types.ANY:
+        return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
+    zone = zones.find_for(question.name.lower(), question.type)
+    if zone is None:
+        if recursion and message.flags & Flag.RD:
+            return PassOn()
+        return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
+    networks = closed.get(zone.apex)
+    if networks is not None and not any(exchange.address in network for network in networks):
+        return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
+    found = lookup(zones, question.name, question.type)
+    assert found is not None, "the name is in a zone of ours"
+    return exchange.finish(_reply(found), flags=Flag.RA if recursion else 0)
+
+
+def _reply(found: Answer) -> Reply:
+    flags = Flag.AA if found.authoritative else 0
+    return Reply(found.rcode, flags, found.answer, found.authority, found.additional)

@@ -1,0 +1,1 @@
+"""The name server's processes and sockets: all that knows asyncio."""

@@ -1,0 +1,246 @@
+"""The owner's answers: every request that no prepared answer fits, over UDP and TCP.
+
+A request becomes an exchange (EDNS and TSIG checked), then goes by its opcode
+to the zones, the updates, or the forwarder.  What is refused is one line in
+the log; the client gets the code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bossa.dns import names, query
+from bossa.dns.changes import Draft
+from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
+from bossa.dns.exchange import (
+    Exchange,
+    Rejected,
+    Settings,
+    algorithm_text,
+    clock_offset,
+    failure,
+    format_error,
+    open_exchange,
+)
+from bossa.dns.message import Reply
+from bossa.dns.server.service import Names
+from bossa.dns.types import Opcode
+from bossa.dns.update import decide, read_update, zone_of
+from bossa.dns.zone import Mark, Origin
+from bossa.net.peer import Peer
+from bossa.observe import log, metrics
+
+# Requests that wait for the disk or for another server; more are left to the clients' next try.
+_MAX_PENDING = 2048
+# How long the first answer to an update is kept for a retransmit, and how many are.
+_KEEP_ANSWERS = 30.0
+_MAX_ANSWERS = 4096
+
+Ask = Callable[[bytes, int], Awaitable[bytes]]
+
+
+@dataclass(slots=True)
+class _Kept:
+    answer: asyncio.Future[bytes | None]
+    until: float
+
+
+class Owner:
+    """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self, served: Names, settings: Settings, access: query.Access, ask: Ask | None, clock: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self.access = access
+        self._names = served
+        self._ask = ask
+        self._clock = clock
+        self._pending = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kept: OrderedDict[tuple[bytes, bytes], _Kept] = OrderedDict()
+
+    def datagram(self, packet: bytes, address: bytes, send: Callable[[bytes], None]) -> None:
+        """Answer a UDP request, now or later; too many that wait are dropped."""
+        try:
+            answer = self._begin(packet, Peer.decode(address).host, tcp=False)
+        except Exception:
+            log.exception("bug while answering", transport="udp")
+            return
+        if not isinstance(answer, bytes):
+            if answer is not None:
+                self._later(answer, packet, address, send)
+            return
+        send(answer)
+
+    async def message(self, wire: bytes, peer: Peer) -> bytes | None:
+        """Answer a TCP request."""
+        answer = self._begin(wire, peer.host, tcp=True)
+        if answer is None or isinstance(answer, bytes):
+            return answer
+        return await answer()
+
+    def _later(
+        self, work: Callable[[], Awaitable[bytes]], packet: bytes, address: bytes, send: Callable[[bytes], None]
+    ) -> None:
+        """Do the work in a task of its own; a datagram that came before gets the first one's answer."""
+        now = self._clock()
+        while self._kept and (len(self._kept) > _MAX_ANSWERS or next(iter(self._kept.values())).until < now):
+            self._kept.popitem(last=False)
+        kept = self._kept.get((address, packet))
+        if kept is not None:
+            if kept.answer.done() and (answer := kept.answer.result()) is not None:
+                send(answer)
+            return
+        if self._pending >= _MAX_PENDING:
+            metrics.add("bossa_dns_dropped_total", {"why": "busy"})
+            return
+        first: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        if packet[2] >> 3 & 0xF == Opcode.UPDATE:
+            self._kept[address, packet] = _Kept(first, now + _KEEP_ANSWERS)
+        self._pending += 1
+        task = asyncio.get_running_loop().create_task(self._run(work, first, send))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(
+        self, work: Callable[[], Awaitable[bytes]], first: asyncio.Future[bytes | None], send: Callable[[bytes], None]
+    ) -> None:
+        answer = None
+        try:
+            answer = await work()
+            send(answer)
+        except Exception:
+            log.exception("bug while answering", transport="udp")
+        finally:
+            self._pending -= 1
+            first.set_result(answer)
+
+    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Callable[[], Awaitable[bytes]] | None:
+        """Answer at once, or return the work that will."""
+        address = ipaddress.ip_address(host.partition("%")[0])
+        exchange = open_exchange(
+            wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp
+        )
+        if isinstance(exchange, Rejected):
+            self._log_rejected(exchange, host, wire)
+            return exchange.reply
+        opcode = exchange.message.opcode
+        if opcode == Opcode.QUERY:
+            return self._query(exchange)
+        if opcode == Opcode.UPDATE:
+            return partial(self._update, exchange)
+        _count(Rcode.NOTIMP)
+        return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
+
+    def _query(self, exchange: Exchange) -> bytes | Callable[[], Awaitable[bytes]]:
+        answer = query.answer(exchange, self._names.zones, self._names.closed, self.access)
+        if isinstance(answer, bytes):
+            _count(answer[3] & 0xF)
+            return answer
+        if self._ask is None:
+            _count(Rcode.REFUSED)
+            return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
+        return partial(self._pass_on, exchange)
+
+    async def _pass_on(self, exchange: Exchange) -> bytes:
+        assert self._ask is not None, "asked only where there is somebody to ask"
+        answer = exchange.sign(await self._ask(exchange.without_tsig(), exchange.limit))
+        metrics.add("bossa_dns_passed_on_total", {"rcode": _rcode_text(answer[3] & 0xF)})
+        _count(answer[3] & 0xF)
+        return answer
+
+    async def _update(self, exchange: Exchange) -> bytes:
+        started = self._clock()
+        zone = None
+        try:
+            zone = zone_of(exchange.message)
+            await self._apply(exchange, zone)
+        except Refused as e:
+            self._log_refused(exchange, zone, e)
+            metrics.add("bossa_dns_updates_total", {"result": _rcode_text(e.code).lower()})
+            return failure(exchange, e.code, e.ede)
+        except StoreFailed as e:
+            log.error("update not stored", client=str(exchange.address), zone=_name_text(zone), why=str(e))
+            metrics.add("bossa_dns_updates_total", {"result": "servfail"})
+            return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY)
+        metrics.add("bossa_dns_updates_total", {"result": "noerror"})
+        metrics.observe("bossa_dns_update_seconds", self._clock() - started)
+        return exchange.finish(Reply())
+
+    async def _apply(self, exchange: Exchange, apex: bytes) -> None:
+        if apex not in self._names.zones:
+            raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}", Ede.NOT_AUTHORITATIVE)
+        caller, rules = exchange.caller, self._names.policy(apex)
+        if not rules.knows(caller):
+            raise Refused(Rcode.REFUSED, f"no rule names {caller.text}", Ede.PROHIBITED)
+        update = read_update(exchange.message)
+        mark = Mark(Origin.UPDATE, exchange.now)
+
+        def change(draft: Draft) -> None:
+            decide(update, draft, rules, caller, mark)
+
+        step = await self._names.edit(apex, change)
+        if step is not None:
+            log.info(
+                "update", client=str(exchange.address), by=caller.text, zone=names.to_text(apex), serial=step.serial_to
+            )
+
+    def _log_refused(self, exchange: Exchange, zone: bytes | None, refused: Refused) -> None:
+        log.warning(
+            "update refused",
+            client=str(exchange.address),
+            key=names.to_text(exchange.signed.request.name) if exchange.signed else None,
+            algorithm=algorithm_text(exchange),
+            clock_offset=clock_offset(exchange),
+            zone=_name_text(zone),
+            code=_rcode_text(refused.code),
+            rule=refused.reason,
+        )
+
+    def _log_rejected(self, rejected: Rejected, host: str, wire: bytes) -> None:
+        if rejected.reply is None:
+            return
+        _count(rejected.reply[3] & 0xF)
+        exchange = rejected.exchange
+        if exchange is None or exchange.signed is None:
+            log.debug("request not understood", client=host, why=rejected.reason)
+            return
+        opcode = exchange.message.opcode
+        log.warning(
+            "update refused" if opcode == Opcode.UPDATE else "signature refused",
+            client=host,
+            key=names.to_text(exchange.signed.request.name),
+            algorithm=algorithm_text(exchange),
+            clock_offset=clock_offset(exchange),
+            zone=names.to_text(exchange.message.questions[0].name) if exchange.message.questions else None,
+            code=_rcode_text(rejected.reply[3] & 0xF),
+            rule=rejected.reason,
+        )
+
+
+def server_failure(wire: bytes) -> bytes | None:
+    """Return SERVFAIL for a request over which we stumbled; None when it is no request."""
+    if len(wire) < 12 or wire[2] & 0x80:
+        return None
+    answer = format_error(wire)
+    return answer[:3] + bytes((answer[3] & 0xF0 | Rcode.SERVFAIL,)) + answer[4:]
+
+
+def _count(rcode: int) -> None:
+    metrics.add("bossa_dns_owner_answers_total", {"rcode": _rcode_text(rcode)})
+
+
+def _rcode_text(rcode: int) -> str:
+    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)
+
+
+def _name_text(name: bytes | None) -> str | None:
+    return names.to_text(name) if name is not None else None
+
+

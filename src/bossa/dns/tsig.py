@@ -1,0 +1,291 @@
+"""TSIG: who signed a message, and the signature of our answer.  RFC 8945
+
+The digest runs over the received bytes up to the TSIG record, with ARCOUNT
+one less and the Original ID in place of the header's (§4.3.2).  Checks come
+in the order key, MAC, time, truncation policy (§5.2).  Every comparison of
+MACs takes the same time wherever they differ.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from enum import Enum
+
+from bossa.dns import types
+from bossa.dns.errors import TsigError
+from bossa.dns.message import HEADER, Message, RawRecord
+from bossa.dns.names import from_text, read_name, to_text
+from bossa.wire import Reader, WireError
+
+# §4.2: what the client may be off by, in seconds, when nothing else is said; §10 recommends 300.
+DEFAULT_FUDGE = 300
+_MIN_MAC = 10
+
+
+class Algorithm(Enum):
+    """The HMACs of §6; each value is the name on the wire, the hash, and the MAC's octets."""
+
+    HMAC_MD5 = ("hmac-md5.sig-alg.reg.int", "md5", 16)
+    HMAC_SHA1 = ("hmac-sha1", "sha1", 20)
+    HMAC_SHA224 = ("hmac-sha224", "sha224", 28)
+    HMAC_SHA256 = ("hmac-sha256", "sha256", 32)
+    HMAC_SHA384 = ("hmac-sha384", "sha384", 48)
+    HMAC_SHA512 = ("hmac-sha512", "sha512", 64)
+    HMAC_SHA256_128 = ("hmac-sha256-128", "sha256", 16)
+    HMAC_SHA384_192 = ("hmac-sha384-192", "sha384", 24)
+    HMAC_SHA512_256 = ("hmac-sha512-256", "sha512", 32)
+
+    def __init__(self, long_text: str, digest: str, size: int) -> None:
+        self.text = "hmac-md5" if digest == "md5" else long_text
+        self.wire = from_text(long_text + ".")
+        self.digest = digest
+        self.size = size
+
+    def mac(self, secret: bytes, data: bytes) -> bytes:
+        """Return the MAC, cut to the algorithm's own length."""
+        return hmac.digest(secret, data, self.digest)[: self.size]
+
+    @classmethod
+    def from_text(cls, text: str) -> Algorithm:
+        """Return the algorithm of a name such as ``hmac-sha256``; raises ValueError."""
+        wanted = text.lower().rstrip(".")
+        for one in cls:
+            if wanted in (one.text, one.value[0]):
+                return one
+        raise ValueError(f"{text!r} is no TSIG algorithm; one of {', '.join(one.text for one in cls)}")
+
+
+_BY_WIRE = {one.wire: one for one in Algorithm}
+
+
+def algorithm_text(wire: bytes) -> str:
+    """Return an algorithm's text, or the unknown name that stands in its place."""
+    known = _BY_WIRE.get(wire)
+    return known.text if known else to_text(wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A shared secret; ``name`` is a lower-case wire name."""
+
+    name: bytes
+    algorithm: Algorithm
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Key({to_text(self.name)} {self.algorithm.text})"
+
+
+@dataclass(frozen=True, slots=True)
+class RawTsig:
+    """A TSIG record as received, unverified: ``start`` is where it begins in the message."""
+
+    start: int
+    name: bytes
+    algorithm: bytes
+    time: int
+    fudge: int
+    mac: bytes
+    original_id: int
+    error: int
+    other: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A verified message: the key that signed it, and the MAC that the answer's digest begins with."""
+
+    key: Key
+    request: RawTsig
+    now: int
+
+    @property
+    def offset(self) -> int:
+        """How far the client's clock is ahead, in seconds."""
+        return self.request.time - self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Why a TSIG did not hold: ``error`` for the wire, ``reason`` for the log.
+
+    ``signer`` is there when the answer has to be signed all the same (§5.2.3, §5.2.4).
+    """
+
+    error: TsigError
+    reason: str
+    request: RawTsig
+    now: int
+    signer: Key | None = None
+
+    @property
+    def offset(self) -> int:
+        """How far the client's clock is ahead, in seconds."""
+        return self.request.time - self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What TSIG accepts: MD5 or not, and the shortest MAC as a part of the hash's length."""
+
+    md5: bool = False
+    # The fewest octets of a cut MAC that are taken; None takes whole ones only.
+    min_mac: int | None = None
+
+
+def find(message: Message) -> RawTsig | None:
+    """Return the message's TSIG record, not yet verified.
+
+    Raises WireError when it is not the last record of the additional section,
+    stands there twice, or has the wrong class or TTL (§4.2, §5.1).
+    """
+    places = [r for r in message.answer + message.authority + message.additional if r.type == types.TSIG]
+    if not places:
+        return None
+    if len(places) > 1 or not message.additional or message.additional[-1] is not places[0]:
+        raise WireError("TSIG is not the last record, or not the only one of its kind")
+    return _decode(message, places[0])
+
+
+def _decode(message: Message, record: RawRecord) -> RawTsig:
+    if record.rclass != types.CLASS_ANY or record.ttl != 0:
+        raise WireError(f"TSIG of class {record.rclass} and TTL {record.ttl}")
+    r = Reader(message.wire, record.rdata, record.end)
+    algorithm = read_name(r).lower()
+    time, fudge = r.u48("Time Signed"), r.u16("Fudge")
+    mac = r.octets("MAC", r.u16("MAC Size"))
+    original_id, error = r.u16("Original ID"), r.u16("Error")
+    other = r.octets("Other Data", r.u16("Other Len"))
+    r.done("TSIG")
+    return RawTsig(record.start, record.owner.lower(), algorithm, time, fudge, mac, original_id, error, other)
+
+
+def verify(
+    message: Message, raw: RawTsig, keys: dict[bytes, Key], now: int, policy: Policy = Policy()
+) -> Signed | Unverified:
+    """Check a request's TSIG at ``now`` (seconds since 1970); raises WireError for a MAC of a forbidden length."""
+    key = keys.get(raw.name)
+    algorithm = _BY_WIRE.get(raw.algorithm)
+    if key is None or algorithm is not key.algorithm:
+        what = f"unknown key {to_text(raw.name)}" if key is None else f"key is for {key.algorithm.text}"
+        return Unverified(TsigError.BADKEY, f"{what}, message says {to_text(raw.algorithm)}", raw, now)
+    if algorithm is Algorithm.HMAC_MD5 and not policy.md5:
+        return Unverified(TsigError.BADKEY, "HMAC-MD5 is switched off", raw, now)
+    _check_mac_size(len(raw.mac), algorithm)
+    expected = algorithm.mac(key.secret, _digested(message.wire, raw))
+    if not raw.mac or not hmac.compare_digest(expected[: len(raw.mac)], raw.mac):
+        return Unverified(TsigError.BADSIG, "the MAC does not fit", raw, now)
+    if abs(now - raw.time) > raw.fudge:
+        return Unverified(TsigError.BADTIME, f"clock off by {raw.time - now} s, fudge {raw.fudge} s", raw, now, key)
+    if len(raw.mac) < algorithm.size and (policy.min_mac is None or len(raw.mac) < policy.min_mac):
+        return Unverified(TsigError.BADTRUNC, f"a MAC of {len(raw.mac)} octets", raw, now, key)
+    return Signed(key, raw, now)
+
+
+def _check_mac_size(size: int, algorithm: Algorithm) -> None:
+    """Raise WireError for a MAC longer than the hash or shorter than half of it or ten octets.  §5.2.2.1
+
+    An empty MAC goes on to be a wrong one, as the peers have it.
+    """
+    if size > algorithm.size or 0 < size < max(_MIN_MAC, algorithm.size // 2):
+        raise WireError(f"a MAC of {size} octets for {algorithm.text}")
+
+
+def _digested(wire: bytes, raw: RawTsig) -> bytes:
+    """Return what a request's MAC covers.  §4.3.2, §4.3.3"""
+    count = int.from_bytes(wire[10:12], "big") - 1
+    return b"".join(
+        (
+            raw.original_id.to_bytes(2, "big"),
+            wire[2:10],
+            count.to_bytes(2, "big"),
+            wire[HEADER : raw.start],
+            _variables(raw.name, raw.algorithm, raw.time, raw.fudge, raw.error, raw.other),
+        )
+    )
+
+
+def _variables(name: bytes, algorithm: bytes, time: int, fudge: int, error: int, other: bytes) -> bytes:
+    """Return the TSIG variables; names are in lower case already.  §4.3.3"""
+    return b"".join(
+        (
+            name,
+            b"\x00\xff\x00\x00\x00\x00",
+            algorithm,
+            _timers(time, fudge),
+            error.to_bytes(2, "big"),
+            len(other).to_bytes(2, "big"),
+            other,
+        )
+    )
+
+
+def _timers(time: int, fudge: int) -> bytes:
+    return time.to_bytes(6, "big") + fudge.to_bytes(2, "big")
+
+
+def _length_and(mac: bytes) -> bytes:
+    return len(mac).to_bytes(2, "big") + mac
+
+
+def space(key: Key) -> int:
+    """Return the octets that a signed answer's TSIG takes at most, with a BADTIME's server time."""
+    return len(key.name) + 10 + len(key.algorithm.wire) + 16 + key.algorithm.size + 6
+
+
+def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) -> bytes:
+    """Append the TSIG of an answer to a request.  §5.3
+
+    For BADTIME the time is the request's, and Other Data the server's (§5.2.3).
+    """
+    error = signed.error if isinstance(signed, Unverified) else TsigError.NOERROR
+    time, other = now, b""
+    if error is TsigError.BADTIME:
+        time, other = signed.request.time, now.to_bytes(6, "big")
+    raw = signed.request
+    variables = _variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
+    mac = key.algorithm.mac(key.secret, _length_and(raw.mac) + reply + variables)
+    return _append(reply, _record(key.name, key.algorithm.wire, _timers(time, raw.fudge), mac, reply[:2], error, other))
+
+
+def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:
+    """Append the TSIG that says BADKEY or BADSIG, with an empty MAC.  §5.2.1, §5.2.2"""
+    raw = failed.request
+    timers = _timers(failed.now, raw.fudge)
+    return _append(reply, _record(raw.name, raw.algorithm, timers, b"", reply[:2], failed.error, b""))
+
+
+def sign_request(message: bytes, key: Key, now: int, fudge: int = DEFAULT_FUDGE) -> bytes:
+    """Append a client's TSIG to a message without one."""
+    variables = _variables(key.name, key.algorithm.wire, now, fudge, 0, b"")
+    mac = key.algorithm.mac(key.secret, message + variables)
+    return _append(message, _record(key.name, key.algorithm.wire, _timers(now, fudge), mac, message[:2], 0, b""))
+
+
+def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Signed | Unverified:
+    """Check the answer to a request that we signed; raises WireError without a TSIG."""
+    raw = find(reply)
+    if raw is None:
+        raise WireError("the answer carries no TSIG")
+    if raw.name != key.name or raw.algorithm != key.algorithm.wire:
+        return Unverified(TsigError.BADKEY, f"signed by {to_text(raw.name)}", raw, now)
+    expected = key.algorithm.mac(key.secret, _length_and(request_mac) + _digested(reply.wire, raw))
+    if not hmac.compare_digest(expected, raw.mac):
+        reason = f"the MAC does not fit, TSIG error {raw.error}"
+        return Unverified(TsigError.BADSIG, reason, raw, now)
+    return Signed(key, raw, now)
+
+
+def _record(
+    name: bytes, algorithm: bytes, timers: bytes, mac: bytes, original_id: bytes, error: int, other: bytes
+) -> bytes:
+    rdata = b"".join(
+        (algorithm, timers, _length_and(mac), original_id, error.to_bytes(2, "big"), _length_and(other))
+    )
+    return name + b"\x00\xfa\x00\xff\x00\x00\x00\x00" + _length_and(rdata)
+
+
+def _append(message: bytes, record: bytes) -> bytes:
+    count = int.from_bytes(message[10:12], "big") + 1
+    return message[:10] + count.to_bytes(2, "big") + message[HEADER:] + record
