@@ -156,7 +156,7 @@ class Preparer:
             self._cut(name, delta)
             delta.gone_entries += _keys(name, node)
             return
-        delta.names[name] = (ASK if types.CNAME in here else b"n" + zone.apex, self._below(zone, name, here, delta))
+        delta.names[name] = (self._at(zone, name, here, delta), self._below(zone, name, here, delta))
         if types.CNAME in here:
             self._alias(name, delta)
         for rrset in node:
@@ -167,6 +167,17 @@ class Preparer:
         if not zone.exists(name) or (self._restricted(zone.apex) and name != zone.apex):
             return False
         return not zone.cuts or name == zone.apex or not is_occluded(zone, name[name[0] + 1 :], dname_at=True)
+
+    def _at(self, zone: Zone, name: bytes, here: set[int], delta: Delta) -> bytes:
+        if types.CNAME in here:
+            return ASK
+        nodata = b"n" + zone.apex
+        if name != zone.apex or name == ROOT or self._zones.find(name[name[0] + 1 :]) is None:
+            return nodata
+        # DS at an apex is asked of the zone above, which is ours too.
+        self._own_forms[name] = [b"d" + name]
+        delta.forms[b"d" + name] = {types.DS.to_bytes(2, "big"): ASK, ASK: nodata}
+        return b"d" + name
 
     def _below(self, zone: Zone, name: bytes, here: set[int], delta: Delta) -> bytes:
         if types.DNAME in here:

@@ -26,6 +26,7 @@ class Order(IntEnum):
     STOP = 3
     APPLIED = 4
     COUNTERS = 5
+    NEAR = 6
 
 
 def encode_order(order: Order, sequence: int = 0, payload: bytes = b"") -> bytes:

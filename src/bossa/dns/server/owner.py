@@ -41,12 +41,15 @@ _MAX_PENDING = 2048
 _KEEP_ANSWERS = 30.0
 _MAX_ANSWERS = 4096
 
+# Answers later; sends an answer.
+Work = Callable[[], Awaitable[bytes]]
+Send = Callable[[bytes], None]
 Ask = Callable[[bytes, int], Awaitable[bytes]]
 
 
 @dataclass(slots=True)
 class _Kept:
-    answer: asyncio.Future[bytes | None]
+    answer: asyncio.Future[bytes]
     until: float
 
 
@@ -65,18 +68,19 @@ class Owner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: OrderedDict[tuple[bytes, bytes], _Kept] = OrderedDict()
 
-    def datagram(self, packet: bytes, address: bytes, send: Callable[[bytes], None]) -> None:
-        """Answer a UDP request, now or later; too many that wait are dropped."""
+    def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
+        """Answer a UDP request, now or later; too many that wait are dropped.
+
+        A bug is the loop's to log; the client gets SERVFAIL.
+        """
+        answer: bytes | Work | None = server_failure(packet)
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
-        except Exception:
-            log.exception("bug while answering", transport="udp")
-            return
-        if not isinstance(answer, bytes):
-            if answer is not None:
-                self._later(answer, packet, address, send)
-            return
-        send(answer)
+        finally:
+            if isinstance(answer, bytes):
+                send(answer)
+        if answer is not None and not isinstance(answer, bytes):
+            self._later(answer, packet, address, send)
 
     async def message(self, wire: bytes, peer: Peer) -> bytes | None:
         """Answer a TCP request."""
@@ -85,43 +89,40 @@ class Owner:
             return answer
         return await answer()
 
-    def _later(
-        self, work: Callable[[], Awaitable[bytes]], packet: bytes, address: bytes, send: Callable[[bytes], None]
-    ) -> None:
-        """Do the work in a task of its own; a datagram that came before gets the first one's answer."""
-        now = self._clock()
-        while self._kept and (len(self._kept) > _MAX_ANSWERS or next(iter(self._kept.values())).until < now):
-            self._kept.popitem(last=False)
+    def _later(self, work: Work, packet: bytes, address: bytes, send: Send) -> None:
+        """Do the work in a task of its own; a retransmit of an update gets the first one's answer."""
         kept = self._kept.get((address, packet))
         if kept is not None:
-            if kept.answer.done() and (answer := kept.answer.result()) is not None:
-                send(answer)
+            if kept.answer.done():
+                send(kept.answer.result())
             return
         if self._pending >= _MAX_PENDING:
             metrics.add("bossa_dns_dropped_total", {"why": "busy"})
             return
-        first: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if packet[2] >> 3 & 0xF == Opcode.UPDATE:
-            self._kept[address, packet] = _Kept(first, now + _KEEP_ANSWERS)
+            self._keep((address, packet), first)
         self._pending += 1
-        task = asyncio.get_running_loop().create_task(self._run(work, first, send))
+        task = asyncio.get_running_loop().create_task(self._run(work, packet, first, send))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(
-        self, work: Callable[[], Awaitable[bytes]], first: asyncio.Future[bytes | None], send: Callable[[bytes], None]
-    ) -> None:
-        answer = None
+    def _keep(self, key: tuple[bytes, bytes], answer: asyncio.Future[bytes]) -> None:
+        now = self._clock()
+        while self._kept and (len(self._kept) >= _MAX_ANSWERS or next(iter(self._kept.values())).until < now):
+            self._kept.popitem(last=False)
+        self._kept[key] = _Kept(answer, now + _KEEP_ANSWERS)
+
+    async def _run(self, work: Work, packet: bytes, first: asyncio.Future[bytes], send: Send) -> None:
+        answer = server_failure(packet)
         try:
             answer = await work()
-            send(answer)
-        except Exception:
-            log.exception("bug while answering", transport="udp")
         finally:
             self._pending -= 1
             first.set_result(answer)
+            send(answer)
 
-    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Callable[[], Awaitable[bytes]] | None:
+    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Work | None:
         """Answer at once, or return the work that will."""
         address = ipaddress.ip_address(host.partition("%")[0])
         exchange = open_exchange(
@@ -138,7 +139,7 @@ class Owner:
         _count(Rcode.NOTIMP)
         return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
 
-    def _query(self, exchange: Exchange) -> bytes | Callable[[], Awaitable[bytes]]:
+    def _query(self, exchange: Exchange) -> bytes | Work:
         answer = query.answer(exchange, self._names.zones, self._names.closed, self.access)
         if isinstance(answer, bytes):
             _count(answer[3] & 0xF)
@@ -224,11 +225,9 @@ class Owner:
         )
 
 
-def server_failure(wire: bytes) -> bytes | None:
-    """Return SERVFAIL for a request over which we stumbled; None when it is no request."""
-    if len(wire) < 12 or wire[2] & 0x80:
-        return None
-    answer = format_error(wire)
+def server_failure(wire: bytes) -> bytes:
+    """Return SERVFAIL for a request over which we stumbled."""
+    answer = format_error(wire.ljust(12, b"\x00"))
     return answer[:3] + bytes((answer[3] & 0xF0 | Rcode.SERVFAIL,)) + answer[4:]
 
 

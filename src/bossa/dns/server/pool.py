@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from bossa.dns.image import Image
 from bossa.dns.server.channel import FRAME_HEAD, Order, decode_ask, decode_counters, decode_head, encode_order
+from bossa.dns.server.nearness import Nearness
 from bossa.net.peer import control, decode, encode
 from bossa.observe import log
 
@@ -72,9 +73,19 @@ class Pool:
         self._snapshot = snapshot
         self._edns_size = edns_size
         self._image = Image(edns_size) if not workers else None
+        self._near = Nearness()
+        self._networks = b""
         self._answered = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+
+    def set_near(self, networks: bytes) -> None:
+        """Tell every worker which clients may have questions passed on; see :mod:`bossa.dns.server.nearness`."""
+        self._networks = networks
+        self._near.set(networks)
+        for worker in self._workers:
+            if worker.writer is not None:
+                worker.writer.write(encode_order(Order.NEAR, 0, networks))
 
     async def start(self) -> None:
         """Serve every socket, and start the workers; returns before they are live."""
@@ -213,6 +224,7 @@ class Pool:
             self._send(worker, delta)
             await writer.drain()
 
+        writer.write(encode_order(Order.NEAR, 0, self._networks))
         await self._snapshot(send)
         while (wait := worker.waiting.get(worker.sent)) is not None and not listening.done():
             await asyncio.wait((wait, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -275,12 +287,13 @@ class Pool:
                 packet, sender = sock.recvfrom(_MAX_DATAGRAM, socket.MSG_DONTWAIT)
             except OSError:
                 return
+            address = encode(sock.family, sender)
             answer = self._image.answer(packet) if self._image is not None else None
             if answer is not None:
                 self._answered += 1
-                _send_to(sock, encode(sock.family, sender), answer)
+                _send_to(sock, address, self._near.fit(answer, address))
             else:
-                self._hand_over(sock, encode(sock.family, sender), packet)
+                self._hand_over(sock, address, packet)
 
     def _take_asks(self, worker: _Worker, asks: socket.socket) -> None:
         for _ in range(_TURN):

@@ -1,0 +1,77 @@
+"""What the operator's verbs need from the rest: the names, a way back to the caller, and a few functions.
+
+``bossa.dns.service.Names`` is the real :class:`Names`; the daemon hands over the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from bossa.dns.changes import Draft
+from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
+from bossa.dns.tsig import Key
+from bossa.dns.zone import RRset, RRsetChange, Step, Zone
+
+Decide = Callable[[Draft], Sequence[RRsetChange]]
+
+
+class Names(Protocol):
+    """The zones, keys and rules that the name server serves, and the ways to change them."""
+
+    @property
+    def zones(self) -> Mapping[bytes, Zone]:
+        """All zones by apex key."""
+
+    @property
+    def options(self) -> Mapping[bytes, ZoneOptions]:
+        """The zones' options by apex key."""
+
+    @property
+    def keys(self) -> Mapping[bytes, Key]:
+        """The TSIG keys by name, opened."""
+
+    @property
+    def rules(self) -> Mapping[bytes, tuple[RuleRow, ...]]:
+        """The policy rules in order by apex key; b"" holds those for all zones."""
+
+    async def edit(self, apex: bytes, decide: Decide) -> Step | None:
+        """Change records: decided on a draft, one serial step, stored and in force on return."""
+
+    async def create_zone(
+        self,
+        apex: bytes,
+        rrsets: Iterable[tuple[bytes, RRset]],
+        options: ZoneOptions | None = None,
+        *,
+        replace: bool = False,
+    ) -> None:
+        """Store and serve a zone."""
+
+    async def remove_zone(self, apex: bytes) -> None:
+        """Forget a zone, its history and its rules."""
+
+    async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
+        """Store a zone's options."""
+
+    async def add_key(self, key: Key, row: KeyRow) -> None:
+        """Store and know a TSIG key."""
+
+    async def remove_key(self, name: bytes) -> None:
+        """Forget a TSIG key."""
+
+    async def set_rules(self, apex: bytes, rules: Sequence[RuleRow]) -> None:
+        """Store the rules of one zone, or (b"") of all zones."""
+
+
+class Line(Protocol):
+    """The way to and from whoever called a verb; :class:`bossa.net.control.Call` is one."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the caller's stream."""
+
+    async def progress(self, what: str, done: int, total: int = 0) -> None:
+        """Tell the caller how far the verb has come."""
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of a long result, and let others have their turn."""

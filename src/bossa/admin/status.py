@@ -1,0 +1,93 @@
+"""How the server is: the data of ``bossa status``, of its --json form, and of the page on the web port.
+
+Times are seconds since 1970, sizes are octets.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One service and where it listens: ``addresses`` as people read them, ``[::1]:10053``."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One zone; ``name`` in master-file form with the final dot."""
+
+    name: str
+    serial: int
+    records: int
+    private_reverse: bool = False
+
+
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One query worker: the revision of the zones that it answers from, and how many changes it is behind."""
+
+    number: int
+    pid: int
+    revision: int
+    behind: int = 0
+    started: float = 0.0
+
+
+class UpdateCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Dynamic updates since the start: stored, refused by key or policy, failed for another reason."""
+
+    accepted: int = 0
+    refused: int = 0
+    failed: int = 0
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The store: ``failing`` is why it cannot write just now, "" when it can."""
+
+    size: int = 0
+    free: int = 0
+    last_backup: float | None = None
+    failing: str = ""
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a running server that its operator wants to see first."""
+
+    domain: str
+    realm: str
+    version: str
+    pid: int
+    started: float
+    now: float
+    data: str
+    services: tuple[Service, ...] = ()
+    zones: tuple[ZoneStatus, ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
+    revision: int = 0
+    queries: int = 0
+    updates: UpdateCounts = UpdateCounts()
+    store: StoreStatus = StoreStatus()
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return max(0.0, self.now - self.started)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong just now, a sentence each; empty when the server is well."""
+        late = [w for w in self.workers if w.behind]
+        found = [f"Query worker {w.number} (pid {w.pid}) is {w.behind} changes behind." for w in late]
+        if self.store.failing:
+            found.insert(0, f"The store cannot write: {self.store.failing}.")
+        return tuple(found)
+
+
+class Status(Protocol):
+    """Whoever can tell how the server is; the daemon does."""
+
+    async def status(self) -> StatusReport:
+        """Return the state of this moment."""

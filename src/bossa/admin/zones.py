@@ -1,0 +1,279 @@
+"""Zones: listed, made, shown, set, removed, and streamed in and out."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from bossa.admin import rows, words
+from bossa.admin.errors import Exit, Failure, refused
+from bossa.admin.office import Office, streaming_verb, verb
+from bossa.admin.ports import Line
+from bossa.dns import names, types
+from bossa.dns.ports import RuleRow, ZoneOptions
+from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone, serial_gt
+
+# Times of an SOA for a zone that has no say of its own, in seconds (RFC 1912 §2.2, RFC 2308 §5 for the last).
+_TIMES = (3600, 900, 1209600, 300)
+_PROGRESS_EVERY = 20
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No arguments."""
+
+
+class ZoneNamed(msgspec.Struct, frozen=True):
+    """A zone by its name."""
+
+    name: str
+
+
+class ZoneLine(msgspec.Struct, frozen=True):
+    """A zone in a list; ``names`` counts those that own records."""
+
+    name: str
+    serial: int
+    names: int
+    private_reverse: bool
+
+
+class ZoneTable(msgspec.Struct, frozen=True):
+    """All zones, the private reverse ones last."""
+
+    zones: list[ZoneLine]
+
+
+class ZoneAdd(msgspec.Struct, frozen=True, kw_only=True):
+    """A new zone with an SOA and NS records; ``ns`` empty means the server's own name."""
+
+    name: str
+    ns: tuple[str, ...] = ()
+    mail: str = ""
+    ttl: str = "1h"
+
+
+class ZoneShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to know of a zone but its records."""
+
+    name: str
+    serial: int
+    names: int
+    mname: str
+    rname: str
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+    options: ZoneOptions
+    rules: tuple[RuleRow, ...]
+
+
+class ZoneSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Options to change; None leaves one as it is."""
+
+    name: str
+    allow_transfer: tuple[str, ...] | None = None
+    allow_query: tuple[str, ...] | None = None
+    history: int | None = None
+
+
+class ZoneImport(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone whose records follow as a stream."""
+
+    name: str
+    replace: bool = False
+
+
+class ZoneDone(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone that was made, replaced, sent or removed."""
+
+    name: str
+    serial: int
+    rrsets: int = 0
+    warnings: list[str] = []
+
+
+@verb("zone.list")
+async def zone_list(office: Office, args: Nothing) -> ZoneTable:
+    """List all zones."""
+    lines = [_line(zone, office.names.options.get(apex)) for apex, zone in office.names.zones.items()]
+    return ZoneTable(sorted(lines, key=lambda line: (line.private_reverse, _tree_order(line.name))))
+
+
+def _line(zone: Zone, options: ZoneOptions | None) -> ZoneLine:
+    private = options is not None and options.private_reverse
+    return ZoneLine(words.plain(zone.apex), zone.serial, len(zone.nodes), private)
+
+
+def _tree_order(name: str) -> list[str]:
+    return name.split(".")[::-1]
+
+
+@verb("zone.add")
+async def zone_add(office: Office, args: ZoneAdd) -> ZoneDone:
+    """Make a zone that holds an SOA and its NS records."""
+    apex = words.absolute(args.name)
+    _free(office, apex, "bossa zone show " + args.name)
+    servers = [words.absolute(one) for one in args.ns] or [names.from_text("ns1", office.domain)]
+    mail = words.absolute(args.mail.replace("@", ".", 1)) if args.mail else names.from_text("hostmaster", apex)
+    mark = Mark(Origin.COMMAND, office.now)
+    soa = Soa(servers[0], mail, 1, *_TIMES)
+    ttl = words.ttl(args.ttl)
+    rrsets = [
+        (apex, RRset(types.SOA, ttl, (soa.encode(),), (mark,))),
+        (apex, RRset(types.NS, ttl, tuple(servers), (mark,) * len(servers))),
+    ]
+    await office.names.create_zone(apex, rrsets)
+    return ZoneDone(name=words.plain(apex), serial=1, rrsets=2, warnings=_dangling(apex, servers))
+
+
+def _dangling(apex: bytes, servers: Iterable[bytes]) -> list[str]:
+    """Warn of name servers inside the new zone, which has no addresses yet."""
+    inside = [words.plain(one) for one in servers if names.is_below(one, apex)]
+    return [f"{one} has no address yet: bossa record add {words.plain(apex)} {one}. A ADDRESS" for one in inside]
+
+
+def _free(office: Office, apex: bytes, fix: str) -> None:
+    if apex in office.names.zones:
+        raise refused(f"zone {words.plain(apex)}", "it exists already", fix)
+
+
+@verb("zone.show")
+async def zone_show(office: Office, args: ZoneNamed) -> ZoneShown:
+    """Show a zone's SOA, options and rules."""
+    zone = words.zone(office, args.name)
+    soa = zone.soa
+    return ZoneShown(
+        name=words.plain(zone.apex),
+        serial=soa.serial,
+        names=len(zone.nodes),
+        mname=words.plain(soa.mname),
+        rname=words.plain(soa.rname),
+        refresh=soa.refresh,
+        retry=soa.retry,
+        expire=soa.expire,
+        minimum=soa.minimum,
+        options=office.names.options.get(zone.apex, ZoneOptions()),
+        rules=office.names.rules.get(zone.apex, ()),
+    )
+
+
+@verb("zone.set")
+async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
+    """Change a zone's options."""
+    zone = words.zone(office, args.name)
+    old = office.names.options.get(zone.apex, ZoneOptions())
+    if args.history is not None and args.history < 0:
+        raise Failure(f"history {args.history}", "it counts steps", exit=Exit.USAGE)
+    new = ZoneOptions(
+        allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
+        allow_query=_networks(args.allow_query, old.allow_query),
+        history=old.history if args.history is None else args.history,
+        private_reverse=old.private_reverse,
+    )
+    await office.names.set_options(zone.apex, new)
+    return await zone_show(office, ZoneNamed(args.name))
+
+
+def _peers(given: tuple[str, ...] | None, old: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Check who may fetch a zone; ("none",) empties the list."""
+    if given is None or given == ("none",):
+        return old if given is None else ()
+    return tuple(_peer(one, kinds) for one in given)
+
+
+def _peer(text: str, kinds: tuple[str, ...]) -> str:
+    kind, _, value = text.partition(":")
+    if kind not in kinds or not value:
+        forms = ", ".join(f"{one}:{'NAME' if one == 'key' else 'CIDR'}" for one in kinds)
+        raise Failure(text, f"it names nobody; one of {forms}, none", exit=Exit.USAGE)
+    return f"key:{words.plain(words.absolute(value))}" if kind == "key" else f"net:{_network(value)}"
+
+
+def _networks(given: tuple[str, ...] | None, old: tuple[str, ...]) -> tuple[str, ...]:
+    """Check who may ask; ("any",) opens the zone to everybody."""
+    if given is None or given == ("any",):
+        return old if given is None else ()
+    return tuple(_network(one.removeprefix("net:")) for one in given)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as e:
+        raise Failure(text, f"it is no network: {e}", "write it like 192.0.2.0/24", Exit.USAGE) from e
+
+
+@verb("zone.remove")
+async def zone_remove(office: Office, args: ZoneNamed) -> ZoneDone:
+    """Forget a zone with its records, history and rules."""
+    zone = words.zone(office, args.name)
+    serial = zone.serial
+    await office.names.remove_zone(zone.apex)
+    return ZoneDone(name=words.plain(zone.apex), serial=serial)
+
+
+@streaming_verb("zone.import")
+async def zone_import(office: Office, args: ZoneImport, line: Line) -> ZoneDone:
+    """Make or replace a zone with the records of the stream, all or nothing."""
+    apex = words.absolute(args.name)
+    old = office.names.zones.get(apex)
+    if old is not None and not args.replace:
+        _free(office, apex, "--replace puts the file in its place")
+    mark = Mark(Origin.FILE, office.now)
+    rrsets: list[tuple[bytes, RRset]] = []
+    count = 0
+    async for part in rows.rrsets(line.chunks(), mark):
+        _inside(apex, part)
+        rrsets += part
+        count += 1
+        if count % _PROGRESS_EVERY == 0:
+            await line.progress("received", len(rrsets))
+    soa = _soa(apex, rrsets)
+    await line.progress("storing", len(rrsets), len(rrsets))
+    await office.names.create_zone(apex, rrsets, office.names.options.get(apex), replace=old is not None)
+    warnings = _stale(old, soa) if old is not None else []
+    return ZoneDone(name=words.plain(apex), serial=soa.serial, rrsets=len(rrsets), warnings=warnings)
+
+
+def _inside(apex: bytes, rrsets: Iterable[tuple[bytes, RRset]]) -> None:
+    for owner, _ in rrsets:
+        if not names.is_below(owner, apex):
+            raise refused(f"name {words.plain(owner)}", f"it is not in {words.plain(apex)}")
+
+
+def _soa(apex: bytes, rrsets: Iterable[tuple[bytes, RRset]]) -> Soa:
+    """Return the one SOA of what came in; RFC 1035 §5.2 wants it, and NS records beside it."""
+    at_apex = {rrset.type: rrset for owner, rrset in rrsets if owner == apex}
+    for rtype in (types.SOA, types.NS):
+        if rtype not in at_apex:
+            why = f"the file has no {types.type_text(rtype)} record at {words.plain(apex)}"
+            raise refused(
+                f"zone {words.plain(apex)}", why, "add one; names without a final dot are relative to $ORIGIN"
+            )
+    return Soa.decode(at_apex[types.SOA].rdatas[0])
+
+
+def _stale(old: Zone, soa: Soa) -> list[str]:
+    if serial_gt(soa.serial, old.serial):
+        return []
+    return [f"serial {soa.serial} is not newer than {old.serial} was: secondaries will not notice the change"]
+
+
+@streaming_verb("zone.export")
+async def zone_export(office: Office, args: ZoneNamed, line: Line) -> ZoneDone:
+    """Send all RRsets of a zone as they are at this moment."""
+    zone = words.zone(office, args.name)
+    serial, nodes = zone.serial, list(zone.nodes.items())
+    for chunk in rows.chunks(_each(nodes), marks=False):
+        await line.send(chunk)
+    count = sum(len(node) for _, node in nodes)
+    return ZoneDone(name=words.plain(zone.apex), serial=serial, rrsets=count)
+
+
+def _each(nodes: Iterable[tuple[bytes, tuple[RRset, ...]]]) -> Iterator[tuple[bytes, RRset]]:
+    for owner, node in nodes:
+        for rrset in node:
+            yield owner, rrset

@@ -1,0 +1,245 @@
+"""The verbs for the server as a whole: up, status, check, env, reload, backup, restore."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bossa.admin import upkeep
+from bossa.admin.errors import Exit, Failure
+from bossa.admin.found import ADMIN_FILE
+from bossa.admin.status import StatusReport
+from bossa.cli import output, up
+from bossa.cli.call import call
+from bossa.cli.options import Data, Json
+
+_SIGNS = {"ok": "✓", "warning": "!", "failed": "✗"}
+_DNS = "dns"
+
+
+def register(app: typer.Typer) -> None:
+    """Put the verbs into the tree."""
+    verbs: tuple[Callable[..., Any], ...] = (start, status, check, env, reload, backup, restore)
+    for verb in verbs:
+        app.command("up" if verb is start else None)(verb)
+
+
+def start(
+    data: Annotated[str, typer.Option("--data", metavar="DIR", help=up.FLAGS["--data"].help)] = "",
+    port_base: Annotated[str, typer.Option(metavar="N", help=up.FLAGS["--port-base"].help)] = "",
+    config: Annotated[str, typer.Option(metavar="FILE", help=up.FLAGS["--config"].help)] = "",
+    domain: Annotated[str, typer.Option(metavar="NAME", help=up.FLAGS["--domain"].help)] = "",
+    log_format: Annotated[str, typer.Option(metavar="FORMAT", help=up.FLAGS["--log-format"].help)] = "",
+    ready_fd: Annotated[str, typer.Option(metavar="N", help=up.FLAGS["--ready-fd"].help)] = "",
+) -> int:
+    """Start the server, in the foreground; the first start makes a domain."""
+    given = {"data": data, "port_base": port_base, "config": config, "domain": domain}
+    given |= {"log_format": log_format, "ready_fd": ready_fd}
+    return up.run({name: value for name, value in given.items() if value})
+
+
+def status(*, *, data: Data, json: Json = False) -> int:
+    """Show how the running server is; exit code 1 when something is wrong with it."""
+    report = _status(data)
+    if json:
+        output.json(report)
+    else:
+        _show(report)
+    return Exit.FAILED if report.troubles else Exit.OK
+
+
+def _status(data: Path) -> StatusReport:
+    return call(data, upkeep.status, upkeep.Status(), offline=False)
+
+
+def _show(report: StatusReport) -> None:
+    own = [zone for zone in report.zones if not zone.private_reverse]
+    private = len(report.zones) - len(own)
+    output.pairs(
+        [
+            ("domain", f"{report.domain}, bossa {report.version}, pid {report.pid}, up {_duration(report.uptime)}"),
+            ("data", f"{report.data}, {_size(report.store.size)}, {_size(report.store.free)} free"),
+            *((service.name, "  ".join(service.addresses)) for service in report.services),
+            ("zones", f"{len(own)}, and {private} private reverse zones" if private else len(own)),
+            ("workers", _workers(report)),
+            ("queries", report.queries),
+            ("updates", _updates(report)),
+            ("last backup", _ago(report)),
+        ]
+    )
+    print()
+    output.table(("zone", "serial", "records"), ((z.name.rstrip(".") or ".", z.serial, z.records) for z in own))
+    for trouble in report.troubles:
+        print(f"{_SIGNS['failed']} {trouble}")
+
+
+def _workers(report: StatusReport) -> str:
+    if not report.workers:
+        return "none, the owner answers"
+    late = sum(1 for worker in report.workers if worker.behind)
+    return f"{len(report.workers)} at revision {report.revision}" + (f", {late} behind" if late else "")
+
+
+def _updates(report: StatusReport) -> str:
+    counts = report.updates
+    return f"{counts.accepted} stored, {counts.refused} refused, {counts.failed} failed"
+
+
+def _ago(report: StatusReport) -> str:
+    last = report.store.last_backup
+    return "never" if last is None else f"{_duration(report.now - last)} ago"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _size(octets: int) -> str:
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if octets >= 1000**power:
+            return f"{octets / 1000**power:.1f} {unit}"
+    return f"{octets} octets"
+
+
+def check(*, *, data: Data, json: Json = False) -> int:
+    """Do what a user would do, and say how each step went: ask, change, read back."""
+    import os
+
+    from bossa.admin import check as steps
+    from bossa.net import ask
+
+    report = _status(data)
+    means = steps.Means(ask.udp, ask.tcp, time.time, time.perf_counter, os.urandom)
+    lines = []
+    for line in steps.Check(_target(report, data), means).run():
+        lines.append(line)
+        if not json:
+            print(f"{_SIGNS[line.state]} {line.what:<64} {line.milliseconds:8.1f} ms", flush=True)
+            if line.why:
+                print(f"    {line.why}. Fix: {line.fix}.")
+    lines += _troubles(report, json=json)
+    ok = all(line.state != "failed" for line in lines)
+    if json:
+        output.json(steps.CheckReport(ok, lines))
+    return Exit.OK if ok else Exit.FAILED
+
+
+def _troubles(report: StatusReport, *, json: bool) -> list[Any]:
+    """Return what the server itself says is wrong, as lines that failed."""
+    from bossa.admin.check import CheckLine
+
+    lines = [
+        CheckLine(
+            what="the server's own view", state="failed", milliseconds=0.0, why=one.rstrip("."), fix="bossa status"
+        )
+        for one in report.troubles
+    ]
+    for line in lines if not json else ():
+        print(f"{_SIGNS['failed']} {line.what}\n    {line.why}. Fix: {line.fix}.")
+    return lines
+
+
+def _target(report: StatusReport, data: Path) -> Any:
+    from bossa.admin import words
+    from bossa.admin.check import Target, parse_address
+
+    texts = _addresses(report)
+    if not texts:
+        raise Failure("check", "the server has no DNS service", "bossa status", Exit.FAILED)
+    return Target(words.absolute(report.domain), tuple(map(parse_address, texts)), len(report.workers), data)
+
+
+def _addresses(report: StatusReport) -> list[str]:
+    return [one for service in report.services if service.name.lower() == _DNS for one in service.addresses]
+
+
+def env(*, *, data: Data, json: Json = False) -> None:
+    """Print shell exports: eval "$(bossa env)"."""
+    values = {"BOSSA_DATA": str(data.absolute())}
+    if (data / ADMIN_FILE).exists():
+        values["BOSSA_ADMIN_KEY"] = str((data / ADMIN_FILE).absolute())
+    try:
+        values |= _server_values(_status(data))
+    except Failure as e:
+        print(f"# {e.why}", file=sys.stderr)
+    if json:
+        output.json(values)
+        return
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def _server_values(report: StatusReport) -> dict[str, str]:
+    values = {"BOSSA_DOMAIN": report.domain.rstrip(".")}
+    for text in _addresses(report)[:1]:
+        host, _, port = text.split()[0].rpartition(":")
+        values |= {"BOSSA_SERVER": host.strip("[]"), "BOSSA_PORT": port}
+    return values
+
+
+def reload(*, *, data: Data, json: Json = False) -> None:
+    """Have the running server read bossa.toml again; with a mistake in it nothing changes."""
+    done = call(data, upkeep.reload, upkeep.Reload(), offline=False)
+    if json:
+        output.json(done)
+    else:
+        print("\n".join(done.lines) or "nothing changed")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; not there yet.")],
+    *,
+    data: Data,
+    json: Json = False,
+) -> None:
+    """Write the domain to one file, while the server goes on.  The file holds the master key: keep it as safe."""
+    from bossa.admin.backup import DATABASE, FILES, write_backup
+
+    if file.exists():
+        raise Failure(f"backup to {file}", "the file is there already", "name another", Exit.REFUSED)
+    try:
+        # In the data directory: the server may write there, and nobody else may read.
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=data if data.is_dir() else None) as place:
+            copy = Path(place).absolute() / DATABASE
+            call(data, upkeep.backup_copy, upkeep.BackupCopy(str(copy)))
+            files = {DATABASE: copy} | {name: data / name for name in FILES[1:] if (data / name).exists()}
+            manifest = write_backup(file, files, int(time.time()))
+    except OSError as e:
+        raise Failure(f"backup to {file}", f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")) from e
+    if json:
+        output.json(manifest)
+    else:
+        print(
+            f"{file}: {_size(file.stat().st_size)}. It holds the master key; bossa restore {shlex.quote(str(file))} --data DIR"
+        )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of bossa backup.")],
+    *,
+    data: Data,
+    json: Json = False,
+) -> None:
+    """Unpack a backup into a data directory that is empty or not there."""
+    from bossa.admin import backup as backups
+    from bossa.store.operations import SCHEMA
+
+    try:
+        manifest = backups.restore(file, data, len(SCHEMA))
+    except OSError as e:
+        raise Failure(f"restore from {file}", f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")) from e
+    if json:
+        output.json(manifest)
+    else:
+        made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.made))
+        print(f"{data}: the domain as it was on {made}. Start it with bossa up --data {shlex.quote(str(data))}")

@@ -1,0 +1,225 @@
+"""``bossa zone``: zones listed, made, shown, set, removed, imported and exported."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bossa.admin import rows, words, zones
+from bossa.admin.errors import Failure
+from bossa.cli import output
+from bossa.cli.call import Stream, call
+from bossa.cli.options import Data, Json, room
+from bossa.dns.zone import Mark, Origin, RRset, Zone
+
+app = room("Zones: the names this server answers for.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The zone's name.")]
+# Below so many lines nobody waits long enough for a progress bar.
+_LONG = 20_000
+
+
+@app.command("list")
+def list_(
+    *,
+    data: Data,
+    json: Json = False,
+    private: Annotated[bool, typer.Option("--all", help="The private reverse zones too.")] = False,
+) -> None:
+    """List the zones."""
+    found = call(data, zones.zone_list, zones.Nothing())
+    if json:
+        output.json(found)
+        return
+    shown = [zone for zone in found.zones if private or not zone.private_reverse]
+    output.table(("zone", "serial", "names"), ((zone.name, zone.serial, zone.names) for zone in shown))
+    hidden = len(found.zones) - len(shown)
+    if hidden and sys.stdout.isatty():
+        print(f"and {hidden} private reverse zones (RFC 6303): bossa zone list --all")
+
+
+@app.command()
+def add(
+    name: Name,
+    *,
+    data: Data,
+    ns: Annotated[list[str], typer.Option(metavar="HOST", help="A name server; the server's own without.")] = [],  # noqa: B006
+    mail: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Who is responsible; hostmaster of the zone without.")
+    ] = "",
+    ttl: Annotated[str, typer.Option(metavar="TIME", help="TTL of the first records, as 3600 or 1h.")] = "1h",
+    json: Json = False,
+) -> None:
+    """Make a zone that holds an SOA and its name servers."""
+    done = call(data, zones.zone_add, zones.ZoneAdd(name=name, ns=tuple(ns), mail=mail, ttl=ttl))
+    _tell(done, "added", json=json)
+
+
+@app.command()
+def show(name: Name, *, data: Data, json: Json = False) -> None:
+    """Show a zone's SOA, options and rules."""
+    _show(call(data, zones.zone_show, zones.ZoneNamed(name)), json=json)
+
+
+@app.command("set")
+def set_(
+    name: Name,
+    *,
+    data: Data,
+    allow_transfer: Annotated[
+        list[str] | None, typer.Option(metavar="WHO", help="Who may fetch the zone: key:NAME, net:CIDR, or none.")
+    ] = None,
+    allow_query: Annotated[
+        list[str] | None, typer.Option(metavar="CIDR", help="Who may ask: networks, or any.")
+    ] = None,
+    history: Annotated[int | None, typer.Option(metavar="STEPS", help="Steps kept for incremental transfers.")] = None,
+    json: Json = False,
+) -> None:
+    """Change a zone's options; one given several times makes a list, which replaces the old one."""
+    args = zones.ZoneSet(
+        name=name,
+        allow_transfer=tuple(allow_transfer) if allow_transfer else None,
+        allow_query=tuple(allow_query) if allow_query else None,
+        history=history,
+    )
+    _show(call(data, zones.zone_set, args), json=json)
+
+
+@app.command()
+def remove(
+    name: Name,
+    *,
+    data: Data,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
+    json: Json = False,
+) -> None:
+    """Forget a zone with all its records and rules."""
+    if sys.stdin.isatty() and not yes and not typer.confirm(f"Remove {name} with all its records?", err=True):
+        raise Failure(f"zone {name}", "not removed")
+    _tell(call(data, zones.zone_remove, zones.ZoneNamed(name)), "removed", json=json)
+
+
+@app.command("import")
+def import_(
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A master file, - for standard input.")],
+    *,
+    data: Data,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of a zone that exists.")] = False,
+    include: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where $INCLUDE may read; without it, it is refused.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a zone of a master file, whole or not at all."""
+    apex, bar = words.absolute(name), output.Bar()
+    started = time.monotonic()
+    try:
+        rrsets, warnings = _load(file, apex, include, bar)
+        chunks = _told(rows.chunks(rrsets, marks=False), len(rrsets), bar)
+        args = zones.ZoneImport(name=name, replace=replace)
+        done = call(data, zones.zone_import, args, Stream(chunks, on_progress=bar))
+    finally:
+        bar.clear()
+    output.warnings(warnings)
+    _tell(done, f"imported in {time.monotonic() - started:.1f} s", json=json)
+
+
+def _load(file: str, apex: bytes, include: Path | None, bar: output.Bar) -> tuple[list[tuple[bytes, RRset]], list[str]]:
+    """Parse the file in this process, so that the server's loop never does."""
+    from bossa.dns.zonefile import Source, Watch, ZoneFileError, load_zone
+
+    problems: list[str] = []
+    watch = Watch(progress=lambda lines: bar.show("lines", lines), problem=lambda one: problems.append(str(one)))
+    source = Source("standard input", sys.stdin) if file == "-" else Path(file)
+    try:
+        rrsets = load_zone(source, apex, mark=Mark(Origin.FILE, 0), include_dir=include, watch=watch)
+    except ZoneFileError as e:
+        lines = "\n".join(f"  {problem}" for problem in e.problems)
+        raise Failure(f"zone file {file}", f"nothing was changed\n{lines}", "correct these lines") from e
+    return rrsets, problems
+
+
+def _told(chunks: Iterator[bytes], total: int, bar: output.Bar) -> Iterator[bytes]:
+    sent = 0
+    for chunk in chunks:
+        yield chunk
+        sent += rows.SIZE
+        if total > _LONG:
+            bar.show("sent", min(sent, total), total)
+
+
+@app.command()
+def export(
+    name: Name,
+    *,
+    data: Data,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where to write; standard output without.")
+    ] = None,
+) -> None:
+    """Write a zone as a master file."""
+    from bossa.dns.zonefile import write_zone
+
+    zone, bar = Zone(words.absolute(name)), output.Bar()
+
+    def take(chunk: bytes) -> None:
+        for row in rows.decode(chunk):
+            zone.put(row.owner, row.type, RRset(row.type, row.ttl, row.rdatas, ()))
+        if len(zone.nodes) > _LONG:
+            bar.show("received", len(zone.nodes))
+
+    call(data, zones.zone_export, zones.ZoneNamed(name), Stream(on_data=take))
+    bar.clear()
+    if file is None:
+        write_zone(zone, sys.stdout)
+    else:
+        _write_whole(zone, file)
+
+
+def _write_whole(zone: Zone, file: Path) -> None:
+    """Write beside the file and move over it, so that a file that is there stays whole until then."""
+    from bossa.dns.zonefile import write_zone
+
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            write_zone(zone, out)
+        part.replace(file)
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        raise Failure(f"write {file}", e.strerror or str(e)) from e
+
+
+def _tell(done: zones.ZoneDone, what: str, *, json: bool) -> None:
+    output.warnings(done.warnings)
+    if json:
+        output.json(done)
+        return
+    count = f", {done.rrsets} RRsets" if done.rrsets else ""
+    print(f"zone {done.name} {what}, serial {done.serial}{count}")
+
+
+def _show(zone: zones.ZoneShown, *, json: bool) -> None:
+    if json:
+        output.json(zone)
+        return
+    output.pairs(
+        [
+            ("zone", zone.name),
+            ("serial", zone.serial),
+            ("names", zone.names),
+            ("primary server", zone.mname),
+            ("responsible", zone.rname),
+            ("refresh, retry, expire", f"{zone.refresh}, {zone.retry}, {zone.expire} s"),
+            ("negative answers kept", f"{zone.minimum} s"),
+            ("transfers allowed to", ", ".join(zone.options.allow_transfer) or "nobody"),
+            ("questions allowed to", ", ".join(zone.options.allow_query) or "everybody"),
+            ("history", f"{zone.options.history} steps"),
+            ("rules of its own", len(zone.rules)),
+        ]
+    )

@@ -1,0 +1,171 @@
+"""What the value of a setting may be: how it is read from TOML, from a variable, and shown again.
+
+A reader takes what TOML gave and returns the value that the program uses, or
+raises ValueError with what is wanted.  Networks with bits set behind their
+prefix are refused rather than cut: 10.0.0.1/8 is a typing error more often
+than a network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bossa.dns import names
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HOST = re.compile(rb"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_REALM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_YES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+class Endpoint(NamedTuple):
+    """An address and a port, as the socket module takes them."""
+
+    host: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: ``parse`` makes TOML's value of the text of a variable."""
+
+    read: Callable[[Any], Any]
+    example: str
+    parse: Callable[[str], Any] = str
+
+    @property
+    def plain_example(self) -> str:
+        """The example as the text of a variable."""
+        return re.sub(r'[\[\]" ]', "", self.example)
+
+
+def show(value: Any) -> str:
+    """Return the value as one would write it in bossa.toml."""
+    if isinstance(value, tuple) and not isinstance(value, Endpoint):
+        return "[" + ", ".join(map(show, value)) + "]"
+    if isinstance(value, (bool, int, float)):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{…}"
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def whole(low: int, high: int, example: int) -> Kind:
+    """Whole numbers from ``low`` to ``high``."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise ValueError(f"a whole number from {low} to {high} is wanted")
+
+    return Kind(read, str(example), _number)
+
+
+def one_of(*choices: str) -> Kind:
+    """One of a few words."""
+
+    def read(value: Any) -> str:
+        if isinstance(value, str) and value in choices:
+            return value
+        raise ValueError("one of " + ", ".join(map(show, choices)) + " is wanted")
+
+    return Kind(read, show(choices[0]))
+
+
+def many(each: Callable[[Any], Any], example: str) -> Kind:
+    """A list; in a variable its members are set apart by commas."""
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError("a list is wanted")
+        return tuple(dict.fromkeys(map(each, value)))
+
+    return Kind(read, example, lambda text: [part.strip() for part in text.split(",") if part.strip()])
+
+
+def read_yes(value: Any) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false is wanted")
+
+
+def read_domain(value: Any) -> str:
+    """Read a domain of host names; returns it in lower case, without the final dot."""
+    if not isinstance(value, str):
+        raise ValueError("a domain name is wanted, in quotes")
+    parts = names.labels(names.from_text(value).lower())
+    if not parts or not all(map(_HOST.fullmatch, parts)):
+        raise ValueError("a domain name of letters, digits and hyphens is wanted")
+    return b".".join(parts).decode("ascii")
+
+
+def read_realm(value: Any) -> str:
+    """Read a Kerberos realm, case kept.  RFC 4120 §6.1"""
+    if isinstance(value, str) and _REALM.fullmatch(value):
+        return value
+    raise ValueError("a realm in the style of a domain name is wanted, such as BOSSA.TEST")
+
+
+def read_address(value: Any) -> str:
+    """Read an IP address in its usual spelling."""
+    if isinstance(value, str):
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            pass
+    raise ValueError(f"{show(value)} is no IP address")
+
+
+def read_network(value: Any) -> Network:
+    """Read a network, or one address, in CIDR notation."""
+    if not isinstance(value, str):
+        raise ValueError(f"{show(value)} is no network, such as 192.168.0.0/16")
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as e:
+        raise ValueError(f"{show(value)} is no network: {e}") from None
+
+
+def read_endpoint(value: Any) -> Endpoint:
+    """Read ``9.9.9.9``, ``9.9.9.9:5353``, ``2620:fe::9`` or ``[2620:fe::9]:5353``."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\[(?P<six>[^\]]+)\](?::(?P<p6>\d+))?|(?P<four>[\d.]+):(?P<p4>\d+)|(?P<bare>.+)", value)
+        if found is not None:
+            host = read_address(found["six"] or found["four"] or found["bare"])
+            port = int(found["p6"] or found["p4"] or 53)
+            if 0 < port < 0x10000:
+                return Endpoint(host, port)
+    raise ValueError(f"{show(value)} is no address with an optional port")
+
+
+def read_host(value: Any) -> str:
+    """Read a host name or an address, as a browser's Host header has it without the port."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{show(value)} is no host name")
+    try:
+        return str(ipaddress.ip_address(value.strip("[]")))
+    except ValueError:
+        return read_domain(value)
+
+
+def _number(text: str) -> Any:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+
+
+YES = Kind(read_yes, "true", lambda text: _YES.get(text.lower(), text))
+DOMAIN = Kind(read_domain, '"bossa.test"')
+REALM = Kind(read_realm, '"BOSSA.TEST"')
+ADDRESSES = many(read_address, '["127.0.0.1", "::1"]')
+NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
+ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
+HOSTS = many(read_host, '["bossa.example.org"]')

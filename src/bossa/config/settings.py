@@ -1,0 +1,227 @@
+"""The settings of a domain: every key with its kind, its default, and whether a reload can take it.
+
+``KEYS`` is the one table; the frozen structs give the values their types, and
+docs and errors take their words from the table.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bossa.config import kinds
+from bossa.config.kinds import Endpoint, Kind, Network, show
+from bossa.dns import names
+
+MAX_DEFAULT_WORKERS = 16
+# Loopback, RFC 1918 §3, RFC 4193 §3.1, RFC 4291 §2.5.6 and RFC 3927 §2.1: whoever is near.
+NEAR = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "127.0.0.0/8",
+            "::1/128",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "fc00::/7",
+            "fe80::/10",
+            "169.254.0.0/16",
+        ),
+    )
+)
+
+
+class DomainSettings(msgspec.Struct, frozen=True):
+    """[domain]: ``name`` in lower case and without the final dot."""
+
+    name: str
+    realm: str
+
+    @property
+    def apex(self) -> bytes:
+        """The domain as a key of zones."""
+        return names.from_text(self.name + ".")
+
+
+class ListenSettings(msgspec.Struct, frozen=True):
+    """[listen]: the addresses, and what is added to each service's real port."""
+
+    addresses: tuple[str, ...]
+    port_base: int
+
+    def port(self, real: int) -> int:
+        """Return where the service of a real port (53, 80) listens."""
+        return self.port_base + real
+
+
+class DnsSettings(msgspec.Struct, frozen=True):
+    """[dns]: no ``forwarders`` means the system's resolvers; ``tcp_idle`` and ``fudge`` are seconds."""
+
+    workers: int
+    recursion: tuple[Network, ...]
+    forwarders: tuple[Endpoint, ...]
+    edns_size: int
+    tcp_connections: int
+    tcp_idle: int
+    tsig_md5: bool
+    tsig_truncation: int
+    fudge: int
+
+    @property
+    def min_mac(self) -> int | None:
+        """The fewest octets of a cut MAC that are taken; None for whole ones only."""
+        return self.tsig_truncation // 8 or None
+
+
+class LogSettings(msgspec.Struct, frozen=True):
+    """[log]: where ``format`` is console or json."""
+
+    format: str
+    level: str
+
+
+class WebSettings(msgspec.Struct, frozen=True):
+    """[web]: the status page; ``hosts`` are further names that a browser may call it by."""
+
+    enabled: bool
+    hosts: tuple[str, ...]
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "domain": DomainSettings,
+    "listen": ListenSettings,
+    "dns": DnsSettings,
+    "log": LogSettings,
+    "web": WebSettings,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: ``default`` gets the values that come before it in the table."""
+
+    kind: Kind
+    default: Callable[[Mapping[str, Any]], Any]
+    restart: bool = False
+
+
+def _always(value: Any) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda _: value
+
+
+def default_workers() -> int:
+    """One worker a core that we may run on; none, the owner answering alone, where there is only one."""
+    cores = len(os.sched_getaffinity(0))
+    return 0 if cores == 1 else min(cores, MAX_DEFAULT_WORKERS)
+
+
+KEYS: dict[str, Key] = {
+    "domain.name": Key(kinds.DOMAIN, _always("bossa.test"), restart=True),
+    "domain.realm": Key(kinds.REALM, lambda seen: seen["domain.name"].upper(), restart=True),
+    "listen.addresses": Key(kinds.ADDRESSES, _always(("127.0.0.1", "::1")), restart=True),
+    # The highest real port so far is 464.
+    "listen.port_base": Key(kinds.whole(0, 65000, 10000), _always(10000), restart=True),
+    "dns.workers": Key(kinds.whole(0, 64, 2), lambda _: default_workers(), restart=True),
+    "dns.recursion": Key(kinds.NETWORKS, _always(NEAR)),
+    "dns.forwarders": Key(kinds.ENDPOINTS, _always(())),
+    # RFC 6891 §6.2.3: values under 512 count as 512.
+    "dns.edns_size": Key(kinds.whole(512, 4096, 1232), _always(1232)),
+    "dns.tcp_connections": Key(kinds.whole(1, 10000, 150), _always(150)),
+    "dns.tcp_idle": Key(kinds.whole(1, 3600, 10), _always(10)),
+    "dns.tsig_md5": Key(kinds.YES, _always(False)),
+    # In bits; RFC 8945 §5.2.2.1 sets the floor below which no policy goes.
+    "dns.tsig_truncation": Key(kinds.whole(0, 512, 128), _always(0)),
+    "dns.fudge": Key(kinds.whole(1, 65535, 300), _always(300)),
+    "log.format": Key(kinds.one_of("console", "json"), _always("console")),
+    "log.level": Key(kinds.one_of("info", "debug", "warning", "error"), _always("info")),
+    "web.enabled": Key(kinds.YES, _always(True), restart=True),
+    "web.hosts": Key(kinds.HOSTS, _always(())),
+}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One setting for people: its value as in bossa.toml, and where it came from."""
+
+    key: str
+    value: str
+    origin: str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One setting that differs, both values as in bossa.toml."""
+
+    key: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.old} → {self.new}"
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What a reload finds: changes that it takes at once, and those that need a restart."""
+
+    now: tuple[Change, ...]
+    restart: tuple[Change, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.now or self.restart)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings; ``file`` is the bossa.toml they were read from, ``origins`` tells each key's source."""
+
+    domain: DomainSettings
+    listen: ListenSettings
+    dns: DnsSettings
+    log: LogSettings
+    web: WebSettings
+    file: Path | None = None
+    origins: Mapping[str, str] = {}
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key such as ``dns.workers``; raises KeyError."""
+        if key not in KEYS:
+            raise KeyError(key)
+        section, name = key.split(".")
+        return getattr(getattr(self, section), name)
+
+    def origin(self, key: str) -> str:
+        """Return where a value came from: ``default``, ``bossa.toml:7``, a variable, ``flag``."""
+        return self.origins.get(key, "default")
+
+    def rows(self) -> tuple[Row, ...]:
+        """List every setting with its value and origin."""
+        return tuple(Row(key, show(self.value(key)), self.origin(key)) for key in KEYS)
+
+    def difference(self, other: Settings) -> Difference:
+        """Tell what changes from these settings to ``other``."""
+        changed = [key for key in KEYS if self.value(key) != other.value(key)]
+        both = {key: Change(key, show(self.value(key)), show(other.value(key))) for key in changed}
+        return Difference(
+            tuple(change for key, change in both.items() if not KEYS[key].restart),
+            tuple(change for key, change in both.items() if KEYS[key].restart),
+        )
+
+    def taking(self, other: Settings) -> Settings:
+        """Return these settings with those changes of ``other`` that need no restart."""
+        values = {key: (self if KEYS[key].restart else other).value(key) for key in KEYS}
+        origins = {key: (self if KEYS[key].restart else other).origin(key) for key in KEYS}
+        return build(values, origins, other.file)
+
+
+def build(values: Mapping[str, Any], origins: Mapping[str, str], file: Path | None) -> Settings:
+    """Make settings of checked values, one for every key."""
+    parts: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for key, value in values.items():
+        section, name = key.split(".")
+        parts[section][name] = value
+    structs: dict[str, Any] = {section: kind(**parts[section]) for section, kind in SECTIONS.items()}
+    return Settings(**structs, file=file, origins=dict(origins))

@@ -1,0 +1,57 @@
+"""Which clients see "recursion available": the answer for a raw address, looked up once and remembered.
+
+Prepared answers say RA; for clients whose questions are not passed on the bit
+is taken out.  RFC 1035 §4.1.1
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable
+
+from bossa.net.peer import decode
+
+# Addresses remembered; then all are forgotten and looked up again.
+_REMEMBERED = 50_000
+_RA = 0x80
+
+
+class Nearness:
+    """The networks whose clients may have questions passed on; starts with none."""
+
+    def __init__(self) -> None:
+        self._networks: list[tuple[int, int, int]] = []
+        self._known: dict[bytes, bool] = {}
+
+    def set(self, encoded: bytes) -> None:
+        """Take networks over, as :func:`encode` made them."""
+        self._networks = marshal.loads(encoded)
+        self._known.clear()
+
+    def fit(self, answer: bytes, address: bytes) -> bytes:
+        """Return a prepared answer as this client gets it; ``address`` is the raw sender."""
+        # IPv4: the host's four octets; IPv6: the sixteen after port and flow.
+        host = address[4:8] if len(address) < 28 else address[8:24]
+        near = self._known.get(host)
+        if near is None:
+            near = self._look_up(host, address)
+        return answer if near else answer[:3] + bytes((answer[3] & ~_RA,)) + answer[4:]
+
+    def _look_up(self, host: bytes, address: bytes) -> bool:
+        import ipaddress
+
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        ip = ipaddress.ip_address(decode(address)[0].partition("%")[0])
+        number, version = int(ip), ip.version
+        near = any(v == version and number & mask == network for v, network, mask in self._networks)
+        self._known[host] = near
+        return near
+
+
+def encode(networks: Iterable[object]) -> bytes:
+    """Return networks (of the ipaddress module) in the form that :meth:`Nearness.set` takes."""
+    rows = []
+    for network in networks:
+        rows.append((network.version, int(network.network_address), int(network.netmask)))  # type: ignore[attr-defined]
+    return marshal.dumps(rows)

@@ -1,0 +1,140 @@
+"""A query worker: looks prepared answers up, and gives the rest to the owner.
+
+A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE ORDERS ASKS
+UDP…``, the last all numbers of open sockets), with as few imports as can be.
+It holds no rules: the owner's deltas tell it what to say.  It ends when the
+owner does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import signal
+import socket
+import sys
+import time
+
+from bossa.dns.image import Image
+from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_ask, encode_counters, encode_order
+from bossa.dns.server.nearness import Nearness
+from bossa.net.mmsg import Batch
+
+# Seconds between two reports of the counters.
+_REPORT_EVERY = 1.0
+_POLL_MS = 1000
+# Batches of one socket before the others and the orders get their turn.
+_TURNS = 16
+_STREAM_READ = 1 << 20
+
+
+class Worker:
+    """The tables, the sockets, and the loop."""
+
+    def __init__(self, edns_size: int, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]) -> None:
+        self._image = Image(edns_size)
+        self._near = Nearness()
+        self._orders = orders
+        self._asks = asks
+        self._batches = {sock.fileno(): (index, Batch(sock)) for index, sock in enumerate(udp)}
+        self._poll = select.poll()
+        self._poll.register(orders, select.POLLIN)
+        self._pending = bytearray()
+        self._answered = 0
+        self._asked = 0
+        self._lost = 0
+        self._reported = 0.0
+        self._running = True
+
+    def run(self) -> None:
+        """Serve until told to stop or the owner is gone."""
+        orders = self._orders.fileno()
+        while self._running:
+            for fd, _ in self._poll.poll(_POLL_MS):
+                if fd == orders:
+                    self._take_orders()
+                else:
+                    self._serve(*self._batches[fd])
+            now = time.monotonic()
+            if now - self._reported > _REPORT_EVERY:
+                self._reported = now
+                self._report()
+
+    def _serve(self, index: int, batch: Batch) -> None:
+        """Answer what has come in on one socket."""
+        answer, fit = self._image.answer, self._near.fit
+        for _ in range(_TURNS):
+            count = batch.receive()
+            for i in range(count):
+                packet = batch.packet(i)
+                found = answer(packet)
+                if found is None:
+                    self._ask(index, batch.address(i), packet)
+                else:
+                    self._answered += 1
+                    batch.answer(i, fit(found, batch.address(i)))
+            if not count:
+                return
+            batch.send()
+
+    def _ask(self, index: int, address: bytes, packet: bytes) -> None:
+        """Give a question to the owner; when it has too many already, this one is lost."""
+        try:
+            self._asks.send(encode_ask(index, address, packet), socket.MSG_DONTWAIT)
+            self._asked += 1
+        except BlockingIOError:
+            self._lost += 1
+
+    def _take_orders(self) -> None:
+        data = self._orders.recv(_STREAM_READ)
+        if not data:
+            self._running = False
+        pending = self._pending
+        pending += data
+        at = 0
+        while len(pending) - at >= FRAME_HEAD:
+            size, order, sequence = decode_head(bytes(pending[at : at + FRAME_HEAD]))
+            if len(pending) - at - FRAME_HEAD < size:
+                break
+            at += FRAME_HEAD
+            self._obey(order, sequence, bytes(pending[at : at + size]))
+            at += size
+        del pending[:at]
+
+    def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
+        if order is Order.DELTA:
+            self._image.apply(payload)
+            self._orders.sendall(encode_order(Order.APPLIED, sequence))
+        elif order is Order.NEAR:
+            self._near.set(payload)
+        elif order is Order.LIVE:
+            for fd in self._batches:
+                self._poll.register(fd, select.POLLIN)
+        elif order is Order.STOP:
+            self._running = False
+
+    def _report(self) -> None:
+        counters = {
+            "answered": self._answered,
+            "nxdomain": self._image.nxdomain,
+            "asked": self._asked,
+            "lost": self._lost,
+        }
+        self._orders.sendall(encode_order(Order.COUNTERS, 0, encode_counters(counters)))
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker on inherited sockets."""
+    # Ctrl-C reaches the whole group of a terminal; the owner decides when we end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    edns_size, orders, asks, *udp = map(int, arguments)
+    worker = Worker(
+        edns_size, socket.socket(fileno=orders), socket.socket(fileno=asks), [socket.socket(fileno=fd) for fd in udp]
+    )
+    # The owner may be gone before we are.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        worker.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""What the image answers is what the owner would have answered, after any history of changes."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.dns.specimens import MARK, zone
+
+from bossa.dns import names, query, types
+from bossa.dns.changes import Draft, close
+from bossa.dns.exchange import Exchange, Settings, open_exchange
+from bossa.dns.image import Image
+from bossa.dns.lookup import Zones
+from bossa.dns.message import head
+from bossa.dns.prepare import Preparer
+from bossa.dns.zone import RRset, Zone
+
+_LABELS = ["a", "b", "*", "ns"]
+_OWNERS = ["@", *_LABELS, *(f"{x}.{y}" for x in _LABELS for y in _LABELS), "a.b.ns", "*.a.b", "sub", "x.sub"]
+_RDATAS = {
+    types.A: [b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02"],
+    types.AAAA: [bytes(16)],
+    types.TXT: [b"\x02hi"],
+    types.MX: [b"\x00\x0a" + names.from_text(name) for name in ("a.t.", "b.a.t.", "x.sub.t.")],
+    types.NS: [names.from_text(name) for name in ("ns.t.", "ns.a.t.", "x.sub.t.", "out.side.")],
+    types.CNAME: [names.from_text(name) for name in ("a.t.", "b.b.t.", "x.sub.t.", "out.side.", "zz.t.")],
+    types.DNAME: [names.from_text("b.t.")],
+}
+_ASKED = [*_RDATAS, types.SOA, types.DS, types.ANY, types.SRV]
+_LOCAL = ipaddress.ip_address("127.0.0.1")
+_ACCESS = query.Access((ipaddress.ip_network("127.0.0.0/8"),))
+
+
+def _change(owner: bytes, rtype: int, rdatas: tuple[bytes, ...], draft: Draft) -> None:
+    """Set an RRset as an update could: SOA and apex NS stay, an alias stands alone."""
+    if owner == draft.apex and rtype in (types.NS, types.CNAME, types.DNAME):
+        return
+    there = {rrset.type for rrset in draft.node(owner)} - {rtype}
+    if rdatas and ((rtype == types.CNAME and there) or types.CNAME in there):
+        return
+    if rtype in (types.CNAME, types.DNAME):
+        rdatas = rdatas[:1]
+    draft.put(owner, rtype, RRset(rtype, 60, rdatas, (MARK,) * len(rdatas)) if rdatas else None)
+
+
+_CHANGES = st.lists(
+    st.sampled_from(_OWNERS).flatmap(
+        lambda owner: st.sampled_from(list(_RDATAS)).flatmap(
+            lambda rtype: st.lists(st.sampled_from(_RDATAS[rtype]), max_size=2, unique=True).map(
+                lambda rdatas: (owner, rtype, tuple(rdatas))
+            )
+        )
+    ),
+    max_size=12,
+)
+
+
+def _packet(name: bytes, rtype: int, *, edns: bool) -> bytes:
+    question = name + rtype.to_bytes(2, "big") + b"\x00\x01"
+    opt = b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00" if edns else b""
+    return head(0x1234, 0x0100, (1, 0, 0, int(edns))) + question + opt
+
+
+def _owners_answer(zones: Zones, packet: bytes) -> bytes | query.PassOn:
+    exchange = open_exchange(packet, _LOCAL, {}, 0, Settings(), tcp=False)
+    assert isinstance(exchange, Exchange)
+    return query.answer(exchange, zones, {}, _ACCESS)
+
+
+def _sections(wire: bytes) -> tuple[int, list[set[str]]]:
+    import dns.message
+
+    message = dns.message.from_wire(wire)
+    return message.flags, [{str(rrset) for rrset in section} for section in message.sections]
+
+
+def _compare(image: Image, zones: Zones, asked: list[bytes]) -> None:
+    for name in asked:
+        for rtype in _ASKED:
+            packet = _packet(name, rtype, edns=bool(rtype & 1))
+            prepared = image.answer(packet)
+            if prepared is not None:
+                expected = _owners_answer(zones, packet)
+                assert isinstance(expected, bytes), names.to_text(name)
+                assert prepared == expected or _sections(prepared) == _sections(expected), (names.to_text(name), rtype)
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=150, deadline=None)
+@given(_CHANGES, st.booleans())
+def test_image_after_deltas_agrees_with_the_owner(changes: list[tuple[str, int, tuple[bytes, ...]]], child: bool) -> None:
+    ground = zone("t.", "ns A 10.0.0.53\nsub.a NS x.sub.a\nx.sub.a A 10.0.0.9\n")
+    zones = Zones({ground.apex: ground})
+    preparer = Preparer(zones, lambda apex: False, recursion=True)
+    image = Image()
+    image.apply(preparer.zone_forms(ground).encode())
+    image.apply(preparer.names(preparer.zone_names(ground)).encode())
+    for owner, rtype, rdatas in changes:
+        draft = Draft(ground)
+        _change(names.from_text(owner, ground.apex), rtype, rdatas, draft)
+        step = close(draft)
+        if step is not None:
+            ground.apply(step.changes)
+            image.apply(preparer.after([step]).encode())
+    asked = [names.from_text(owner, ground.apex) for owner in (*_OWNERS, "q", "q.a", "q.q.a", "q.sub", "q.b", "q.a.b")]
+    _compare(image, zones, asked)
+    if child:
+        sub = zone("sub.t.", "x A 10.1.1.1\n")
+        _add_zone(zones, preparer, image, sub)
+        _compare(image, zones, asked)
+        del zones[sub.apex]
+        image.apply(preparer.forget_zone(sub).encode())
+        _compare(image, zones, asked)
+
+
+def _add_zone(zones: Zones, preparer: Preparer, image: Image, sub: Zone) -> None:
+    hidden = preparer.arrived(sub)
+    zones[sub.apex] = sub
+    image.apply(preparer.zone_forms(sub).encode())
+    image.apply(preparer.refresh({*hidden, *preparer.zone_names(sub)}).encode())

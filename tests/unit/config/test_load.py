@@ -1,0 +1,224 @@
+"""Strict settings from flags, variables, a file and defaults."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from bossa.config import ConfigError, Endpoint, find, load
+from bossa.config.settings import KEYS
+
+
+@pytest.fixture
+def toml(tmp_path, monkeypatch):
+    """Write a bossa.toml and return a function that loads it."""
+    monkeypatch.chdir(tmp_path)
+
+    def load_text(text, environ=None, **overrides):
+        file = tmp_path / "bossa.toml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load(file, environ or {}, {key.replace("__", "."): value for key, value in overrides.items()})
+
+    return load_text
+
+
+def problem(call, *args, **kwargs):
+    with pytest.raises(ConfigError) as caught:
+        call(*args, **kwargs)
+    return str(caught.value)
+
+
+def test_without_a_file_every_setting_has_its_default(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(40)))
+    settings = load(None, {})
+    assert settings.domain.name == "bossa.test"
+    assert settings.domain.realm == "BOSSA.TEST"
+    assert settings.domain.apex == b"\x05bossa\x04test\x00"
+    assert settings.listen.addresses == ("127.0.0.1", "::1")
+    assert (settings.listen.port(53), settings.listen.port(80)) == (10053, 10080)
+    assert settings.dns.workers == 16
+    assert settings.dns.forwarders == ()
+    assert settings.dns.min_mac is None
+    assert ipaddress.ip_network("192.168.0.0/16") in settings.dns.recursion
+    assert {row.origin for row in settings.rows()} == {"default"}
+
+
+def test_one_core_needs_no_worker(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
+    assert load(None, {}).dns.workers == 0
+
+
+def test_the_realm_follows_the_domain_unless_it_is_set(toml):
+    assert toml('[domain]\nname = "Lab.Example."').domain.realm == "LAB.EXAMPLE"
+    assert toml('[domain]\nname = "lab.example"\nrealm = "OTHER"').domain.realm == "OTHER"
+
+
+def test_a_flag_wins_over_a_variable_over_the_file(toml):
+    text = "\n[dns]\nworkers = 3\nfudge = 10\nedns_size = 1400\n"
+    environ = {"BOSSA_DNS_WORKERS": "4", "BOSSA_DNS_FUDGE": "20"}
+    settings = toml(text, environ, dns__workers=5, listen__port_base=None)
+    assert (settings.dns.workers, settings.dns.fudge, settings.dns.edns_size) == (5, 20, 1400)
+    origins = [settings.origin(key) for key in ("dns.workers", "dns.fudge", "dns.edns_size", "listen.port_base")]
+    assert origins == ["flag", "BOSSA_DNS_FUDGE", "bossa.toml:5", "default"]
+
+
+def test_variables_spell_lists_with_commas_and_yes_in_words():
+    environ = {
+        "BOSSA_LISTEN_ADDRESSES": "0.0.0.0, ::",
+        "BOSSA_DNS_TSIG_MD5": "yes",
+        "BOSSA_DATA": "/x",
+        "BOSSA_WEB": "?",
+    }
+    settings = load(None, environ)
+    assert settings.listen.addresses == ("0.0.0.0", "::")
+    assert settings.dns.tsig_md5 is True
+
+
+def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(toml):
+    text = '# mine\n[domain]\nname = "a.test"\n\n[dns]\nworkers = 2\nrecusion = []\n'
+    assert problem(toml, text) == 'bossa.toml:7: unknown key "recusion" in [dns]; did you mean "recursion"?'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[dsn]\n", "bossa.toml:1: unknown section [dsn]; did you mean [dns]?"),
+        ("[xyz]\n", "bossa.toml:1: unknown section [xyz]; there are [domain] [listen] [dns] [log] [web]"),
+        ("workers = 1\n", 'bossa.toml:1: unknown key "workers" outside of any section; put it under [dns]'),
+        ("\ndns = 1\n", "bossa.toml:2: dns is a section, not a key; write [dns]"),
+        ('[dns]\nformat = "json"', 'bossa.toml:2: unknown key "format" in [dns]; it belongs in [log]'),
+        ("[web]\nqqq = 1", 'bossa.toml:2: unknown key "qqq" in [web]; known are enabled, hosts'),
+        (
+            '[dns]\nworkers = "four"',
+            'bossa.toml:2: workers = "four" in [dns]: a whole number from 0 to 64 is wanted; for example workers = 2',
+        ),
+        (
+            "[dns]\nworkers = true",
+            "bossa.toml:2: workers = true in [dns]: a whole number from 0 to 64 is wanted; for example workers = 2",
+        ),
+        (
+            "[dns]\nrecursion = [\n  '10.0.0.1/8',\n]",
+            'bossa.toml:2: recursion = ["10.0.0.1/8"] in [dns]: "10.0.0.1/8" is no network: '
+            '10.0.0.1/8 has host bits set; for example recursion = ["127.0.0.0/8", "192.168.0.0/16"]',
+        ),
+        (
+            "[listen]\naddresses = '::1'",
+            'bossa.toml:2: addresses = "::1" in [listen]: a list is wanted; '
+            'for example addresses = ["127.0.0.1", "::1"]',
+        ),
+        (
+            "[log]\nformat = 'xml'",
+            'bossa.toml:2: format = "xml" in [log]: one of "console", "json" is wanted; for example format = "console"',
+        ),
+        (b"[dns]\n\xff = 1\n", "bossa.toml:2: not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_the_reason_and_the_fix(toml, text, expected):
+    assert problem(toml, text) == expected
+
+
+@pytest.mark.parametrize("text", ["[log]\n\nformat = 'x", "[log]\n\nformat = x\n", "[log]\n\n[log]"])
+def test_what_is_not_toml_is_told_with_its_line(toml, text):
+    told = problem(toml, text)
+    assert told.startswith("bossa.toml:3: not TOML: ")
+    assert told.endswith('; strings stand in "quotes"')
+    assert "at line" not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[domain]\nname = ''",
+        "[domain]\nname = '.'",
+        "[domain]\nname = 'a b'",
+        "[domain]\nname = '-a.test'",
+        "[domain]\nname = 'a..b'",
+        "[domain]\nname = 'a\\046b'",
+        "[domain]\nname = 1",
+        "[domain]\nrealm = 'A/B'",
+        "[listen]\naddresses = ['localhost']",
+        "[listen]\naddresses = [[]]",
+        "[listen]\nport_base = 65001",
+        "[listen]\nport_base = 1979-05-27",
+        "[dns]\nforwarders = ['dns.example']",
+        "[dns]\nforwarders = ['9.9.9.9:0']",
+        "[dns]\nforwarders = ['9.9.9.9:99999']",
+        "[dns]\nforwarders = [{ host = '9.9.9.9' }]",
+        "[dns]\nrecursion = ['any']",
+        "[dns]\ntsig_md5 = 1",
+        "[dns]\nedns_size = 1232.0",
+        "[web]\nhosts = ['']",
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_refused(toml, text):
+    assert "bossa.toml:2: " in problem(toml, text)
+
+
+def test_every_problem_is_told_at_once(toml):
+    told = problem(toml, "[dns]\nwork = 1\nfudge = 0\n[log]\nlevel = 'loud'\n", {"BOSSA_WEB_ENABLED": "maybe"})
+    assert [line.split(": ")[0] for line in told.splitlines()] == [
+        "bossa.toml:2",
+        "bossa.toml:3",
+        "bossa.toml:5",
+        "BOSSA_WEB_ENABLED",
+    ]
+
+
+def test_a_wrong_variable_names_itself():
+    told = problem(load, None, {"BOSSA_DNS_WORKERS": "many"})
+    assert told == ('BOSSA_DNS_WORKERS: "many": a whole number from 0 to 64 is wanted; for example BOSSA_DNS_WORKERS=2')
+
+
+def test_a_wrong_flag_names_itself():
+    told = problem(load, None, {}, {"listen.port_base": 99999})
+    assert told == "--port-base: 99999: a whole number from 0 to 65000 is wanted; for example 10000"
+
+
+def test_a_file_that_is_not_there_is_an_error():
+    assert problem(load, Path("/nonexistent/bossa.toml"), {}).startswith("/nonexistent/bossa.toml: No such file")
+
+
+def test_forwarders_take_ports_in_both_families(toml):
+    text = "[dns]\nforwarders = ['9.9.9.9', '9.9.9.9:5353', '2620:fe::9', '[2620:FE::9]:53', '[::1]']"
+    assert toml(text).dns.forwarders == (
+        Endpoint("9.9.9.9", 53),
+        Endpoint("9.9.9.9", 5353),
+        Endpoint("2620:fe::9", 53),
+        Endpoint("::1", 53),
+    )
+
+
+def test_shown_values_can_be_read_again(toml):
+    text = "[dns]\nforwarders = ['[::1]:54']\nrecursion = ['10.0.0.0/8']\n[web]\nhosts = ['Lab.Example', '[::1]']"
+    settings = toml(text, listen__addresses="10.0.0.1")
+    again = "\n".join(f"{row.key} = {row.value}" for row in settings.rows())
+    assert [row.value for row in toml(again).rows()] == [row.value for row in settings.rows()]
+
+
+def test_examples_of_every_kind_are_right(toml):
+    for key, known in KEYS.items():
+        known.kind.read(known.kind.parse(known.kind.plain_example))
+        toml(f"{key} = {known.kind.example}")
+
+
+def test_a_reload_takes_what_needs_no_restart():
+    old = load(None, {}, {"dns.workers": 2})
+    new = load(None, {}, {"dns.workers": 4, "dns.fudge": 60, "listen.addresses": "10.0.0.1", "log.level": "debug"})
+    difference = old.difference(new)
+    assert [str(change) for change in difference.now] == ["dns.fudge: 300 → 60", 'log.level: "info" → "debug"']
+    assert [change.key for change in difference.restart] == ["listen.addresses", "dns.workers"]
+    taken = old.taking(new)
+    assert (taken.dns.workers, taken.dns.fudge, taken.log.level) == (2, 60, "debug")
+    assert taken.origin("dns.fudge") == "flag"
+    assert not old.difference(old)
+
+
+def test_the_file_beside_the_data_directory_comes_before_the_one_here(tmp_path):
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder in (home, here):
+        folder.mkdir()
+    assert find(home / "data", here) is None
+    (here / "bossa.toml").touch()
+    assert find(home / "data", here) == here / "bossa.toml"
+    (home / "bossa.toml").touch()
+    assert find(home / "data", here) == home / "bossa.toml"
