@@ -43,7 +43,7 @@ async def answer(office: Office, call: Asked) -> Reply:
     except StoreFailed as e:
         fix = "make room on the disk of the data directory, then ask again"
         return Reply(error=Trouble(_words(call), f"the store did not take it: {e}", fix, Exit.UNREACHABLE))
-    return Reply(ok=msgspec.Raw(msgspec.msgpack.encode(result)))
+    return Reply(ok=msgspec.msgpack.encode(result))
 
 
 def _words(call: Asked) -> str:

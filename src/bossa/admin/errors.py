@@ -21,11 +21,19 @@ class Failure(Exception):
     """The verb failed: printed as ``error: WHAT: WHY. Fix: FIX.``"""
 
     def __init__(self, what: str, why: str, fix: str = "", exit: Exit = Exit.FAILED) -> None:
-        super().__init__(f"{what}: {why}")
+        super().__init__(what, why, fix, exit)
         self.what = what
         self.why = why
         self.fix = fix
         self.exit = exit
+
+    def __str__(self) -> str:
+        text = _sentence(f"{self.what}: {self.why}")
+        return f"{text} Fix: {_sentence(self.fix)}" if self.fix else text
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else text + "."
 
 
 def refused(what: str, why: str, fix: str = "") -> Failure:

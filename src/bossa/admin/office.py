@@ -85,7 +85,8 @@ def verb(name: str) -> Callable[[Callable[[Office, A], Awaitable[R]]], Verb[A, R
     """Register a verb."""
 
     def register(run: Callable[[Office, A], Awaitable[R]]) -> Verb[A, R]:
-        VERBS[name] = one = Verb[A, R](name, run, streams=False)
+        one: Verb[A, R] = Verb(name, run, streams=False)
+        VERBS[name] = one
         return one
 
     return register
@@ -95,7 +96,8 @@ def streaming_verb(name: str) -> Callable[[Callable[[Office, A, Line], Awaitable
     """Register a verb that takes or gives a stream, or tells of its progress."""
 
     def register(run: Callable[[Office, A, Line], Awaitable[R]]) -> Verb[A, R]:
-        VERBS[name] = one = Verb[A, R](name, run, streams=True)
+        one: Verb[A, R] = Verb(name, run, streams=True)
+        VERBS[name] = one
         return one
 
     return register

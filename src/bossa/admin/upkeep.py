@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from bossa.admin.errors import Exit, Failure
 from bossa.admin.office import Office, verb
 from bossa.admin.status import StatusReport
 
+_COPIES = ".backup-*.db"
+# A copy so old is of a command that was killed.
+_FORGOTTEN_SECONDS = 86400
 START = "start it with bossa up"
 
 
@@ -28,13 +29,11 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 class BackupCopy(msgspec.Struct, frozen=True):
-    """Where the copy of the open database goes; a path that is not there yet."""
-
-    path: str
+    """No arguments."""
 
 
 class BackupCopied(msgspec.Struct, frozen=True):
-    """The copy, and its octets."""
+    """The copy, which the caller takes away when it has read it, and its octets."""
 
     path: str
     size: int
@@ -58,9 +57,13 @@ async def reload(office: Office, args: Reload) -> Reloaded:
 
 @verb("backup.copy")
 async def backup_copy(office: Office, args: BackupCopy) -> BackupCopied:
-    """Write a copy of the database as it is at one moment, while the server goes on."""
-    target = Path(args.path)
-    if target.exists():
-        raise Failure(f"backup to {target}", "the file is there already", "name another")
+    """Write a copy of the database as it is at one moment, while the server goes on.
+
+    It goes into the data directory, where the server may write whoever asked.
+    """
+    for old in office.data.glob(_COPIES):
+        if old.stat().st_mtime < office.now - _FORGOTTEN_SECONDS:
+            old.unlink()
+    target = office.data.absolute() / _COPIES.replace("*", office.random(8).hex())
     await office.backup(target)
     return BackupCopied(str(target), target.stat().st_size)

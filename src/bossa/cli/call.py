@@ -89,13 +89,22 @@ def _in_process(data: Path, own: _Own) -> Reply:
     import asyncio
 
     from bossa.admin.dispatch import answer
+    from bossa.config.errors import ConfigError
+    from bossa.crypto.sealed import Unsealable
     from bossa.daemon import offline
 
     async def run() -> Reply:
         async with offline(data) as office:
             return await answer(office, own)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except ConfigError as e:
+        first = e.problems[0]
+        raise Failure(first.where, first.what, first.fix) from e
+    except Unsealable as e:
+        fix = "put back the master.key that belongs to this data directory"
+        raise Failure(str(data / "master.key"), str(e), fix, Exit.UNREACHABLE) from e
 
 
 class _Own:

@@ -84,8 +84,9 @@ def install_service(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
 ) -> None:
     """Run bossa as a systemd service with the real ports; writes one unit and shows it first."""
+    if not dry_run:
+        _may_install("--uninstall" if uninstall else "")
     if uninstall and not dry_run:
-        _may_install("--uninstall")
         _uninstall()
         return
     text = f"remove {UNIT}" if uninstall else unit(sys.executable)
@@ -95,7 +96,6 @@ def install_service(
             print(_RESOLVED.format(where=", ".join(held)), file=sys.stderr)
     if dry_run:
         return
-    _may_install("")
     _reachable(Path(sys.executable))
     if sys.stdin.isatty() and not yes and not typer.confirm(f"Write {UNIT} and start the service?", err=True):
         raise Failure("install-service", "nothing was written")

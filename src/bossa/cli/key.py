@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
 
 
 @app.command("list")
-def list_(*, *, data: Data, json: Json = False) -> None:
+def list_(*, data: Data, json: Json = False) -> None:
     """List the keys, without their secrets."""
     found = call(data, keys.key_list, keys.KeyList())
     if json:

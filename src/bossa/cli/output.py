@@ -56,10 +56,7 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
 
 def failure(error: Failure) -> None:
     """Print ``error: WHAT: WHY. Fix: FIX.`` on standard error."""
-    text = f"error: {error.what}: {error.why.rstrip('.')}."
-    if error.fix:
-        text += f" Fix: {error.fix.rstrip('.')}."
-    print(text, file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
 
 
 def warnings(lines: Iterable[str]) -> None:

@@ -46,15 +46,15 @@ def add(
     pattern: Annotated[str | None, typer.Option(metavar="P", help="Names like this, with * and ?.")] = None,
     types: Annotated[list[str], typer.Option(metavar="A,AAAA", help="Only these types, ANY for all.")] = [],  # noqa: B006
     first: Annotated[bool, typer.Option("--first", help="Before all other rules.")] = False,
-    at: Annotated[int, typer.Option(metavar="N", help="At this place.", min=1, show_default=False)] = 0,
+    at: Annotated[int | None, typer.Option(metavar="N", help="At this place, counted from 1.", min=1)] = None,
     json: Json = False,
 ) -> None:
     """Add a rule, after those that are there."""
     scope, what = _chosen(self_=self_, subdomain=subdomain, whole=whole, pattern=pattern)
-    if first and at:
+    if first and at is not None:
         raise Failure("policy add", "--first and --at are two places", "give one", Exit.USAGE)
     wanted = tuple(name for part in types for name in part.replace(" ", ",").split(",") if name)
-    args = policies.PolicyAdd(zone=zone, who=allow, scope=scope, what=what, types=wanted, at=1 if first else at)
+    args = policies.PolicyAdd(zone=zone, who=allow, scope=scope, what=what, types=wanted, at=1 if first else at or 0)
     _tell(call(data, policies.policy_add, args), "added", json=json)
 
 

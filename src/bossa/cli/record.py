@@ -130,8 +130,7 @@ def _tell(done: records.RecordsChanged, what: str, *, json: bool) -> None:
     if json:
         output.json(done)
     elif done.changed:
-        print(
-            f"{done.name}: {done.changed} record{'s' * (done.changed != 1)} {what}, {done.zone} has serial {done.serial}"
-        )
+        count = f"{done.changed} record{'s' * (done.changed != 1)}"
+        print(f"{done.name}: {count} {what}, {done.zone} has serial {done.serial}")
     else:
         print(f"{done.name}: nothing to change, {done.zone} keeps serial {done.serial}")

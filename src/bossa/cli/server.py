@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +44,7 @@ def start(
     return up.run({name: value for name, value in given.items() if value})
 
 
-def status(*, *, data: Data, json: Json = False) -> int:
+def status(*, data: Data, json: Json = False) -> int:
     """Show how the running server is; exit code 1 when something is wrong with it."""
     report = _status(data)
     if json:
@@ -111,7 +110,7 @@ def _size(octets: int) -> str:
     return f"{octets} octets"
 
 
-def check(*, *, data: Data, json: Json = False) -> int:
+def check(*, data: Data, json: Json = False) -> int:
     """Do what a user would do, and say how each step went: ask, change, read back."""
     import os
 
@@ -163,7 +162,7 @@ def _addresses(report: StatusReport) -> list[str]:
     return [one for service in report.services if service.name.lower() == _DNS for one in service.addresses]
 
 
-def env(*, *, data: Data, json: Json = False) -> None:
+def env(*, data: Data, json: Json = False) -> None:
     """Print shell exports: eval "$(bossa env)"."""
     values = {"BOSSA_DATA": str(data.absolute())}
     if (data / ADMIN_FILE).exists():
@@ -187,7 +186,7 @@ def _server_values(report: StatusReport) -> dict[str, str]:
     return values
 
 
-def reload(*, *, data: Data, json: Json = False) -> None:
+def reload(*, data: Data, json: Json = False) -> None:
     """Have the running server read bossa.toml again; with a mistake in it nothing changes."""
     done = call(data, upkeep.reload, upkeep.Reload(), offline=False)
     if json:
@@ -207,21 +206,19 @@ def backup(
 
     if file.exists():
         raise Failure(f"backup to {file}", "the file is there already", "name another", Exit.REFUSED)
+    copy = Path(call(data, upkeep.backup_copy, upkeep.BackupCopy()).path)
     try:
-        # In the data directory: the server may write there, and nobody else may read.
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=data if data.is_dir() else None) as place:
-            copy = Path(place).absolute() / DATABASE
-            call(data, upkeep.backup_copy, upkeep.BackupCopy(str(copy)))
-            files = {DATABASE: copy} | {name: data / name for name in FILES[1:] if (data / name).exists()}
-            manifest = write_backup(file, files, int(time.time()))
+        files = {DATABASE: copy} | {name: data / name for name in FILES[1:] if (data / name).exists()}
+        manifest = write_backup(file, files, int(time.time()))
     except OSError as e:
         raise Failure(f"backup to {file}", f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")) from e
+    finally:
+        copy.unlink(missing_ok=True)
     if json:
         output.json(manifest)
     else:
-        print(
-            f"{file}: {_size(file.stat().st_size)}. It holds the master key; bossa restore {shlex.quote(str(file))} --data DIR"
-        )
+        again = f"bossa restore {shlex.quote(str(file))} --data DIR"
+        print(f"{file}: {_size(file.stat().st_size)}. It holds the master key. Back again: {again}")
 
 
 def restore(

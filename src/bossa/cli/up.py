@@ -55,7 +55,7 @@ def start(arguments: list[str]) -> int:
     try:
         values = _parse(arguments)
     except ValueError as e:
-        print(f"error: bossa up: {e}. Fix: bossa up --help", file=sys.stderr)
+        print(f"error: bossa up: {e}. Fix: bossa up --help.", file=sys.stderr)
         return USAGE
     return run(values)
 
@@ -102,4 +102,4 @@ def _unknown(word: str) -> str:
 
     near = get_close_matches(word, FLAGS, n=1)
     what = "no such option" if word.startswith("-") else "one argument too many"
-    return f"{what}: {word}" + (f", did you mean {near[0]}?" if near else "")
+    return f"{what}: {word}" + (f" (did you mean {near[0]}?)" if near else "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from bossa.dns import types
+from bossa.dns.rdata import canonical
 from bossa.dns.zone import Mark, Origin, Record, RRset, RRsetChange, Soa, Step, Zone, next_serial, serial_gt
 
 
@@ -20,7 +21,7 @@ class Draft:
     __slots__ = ("_nodes", "_under", "apex")
 
     def __init__(self, under: Zone | Draft) -> None:
-        self.apex = under.apex
+        self.apex: bytes = under.apex
         self._under = under
         self._nodes: dict[bytes, tuple[RRset, ...]] = {}
 
@@ -97,16 +98,6 @@ def records(owner: bytes, rrset: RRset | None) -> list[Record]:
     return [Record(owner, rrset.type, rrset.ttl, rdata) for rdata in rrset.rdatas] if rrset else []
 
 
-# Where the one name in the rdata begins, for types whose names compare without case.  RFC 4034 §6.2
-_NAME_AT = {types.NS: 0, types.CNAME: 0, types.PTR: 0, types.DNAME: 0, types.MX: 2, types.SRV: 6}
-
-
-def rdata_key(rtype: int, rdata: bytes) -> bytes:
-    """Return what is equal for equal records: the rdata with its name in lower case."""
-    at = _NAME_AT.get(rtype)
-    return rdata if at is None else rdata[:at] + rdata[at:].lower()
-
-
 def with_record(old: RRset | None, rtype: int, ttl: int, rdata: bytes, mark: Mark) -> RRset:
     """Add a record to an RRset, whose TTL becomes the record's.  RFC 2181 §5.2, RFC 2136 §3.4.2.2
 
@@ -114,8 +105,8 @@ def with_record(old: RRset | None, rtype: int, ttl: int, rdata: bytes, mark: Mar
     """
     if old is None:
         return RRset(rtype, ttl, (rdata,), (mark,))
-    key = rdata_key(rtype, rdata)
-    if any(rdata_key(rtype, one) == key for one in old.rdatas):
+    key = canonical(rtype, rdata)
+    if any(canonical(rtype, one) == key for one in old.rdatas):
         return old._replace(ttl=ttl)
     return RRset(rtype, ttl, (*old.rdatas, rdata), (*old.marks, mark))
 
@@ -124,8 +115,8 @@ def without_record(old: RRset | None, rdata: bytes) -> RRset | None:
     """Take a record out of an RRset; None when none is left."""
     if old is None:
         return None
-    key = rdata_key(old.type, rdata)
-    kept = [(one, mark) for one, mark in zip(old.rdatas, old.marks, strict=True) if rdata_key(old.type, one) != key]
+    key = canonical(old.type, rdata)
+    kept = [(one, mark) for one, mark in zip(old.rdatas, old.marks, strict=True) if canonical(old.type, one) != key]
     if not kept:
         return None
     if len(kept) == len(old.rdatas):

@@ -40,6 +40,7 @@ class Exchange:
     limit: int
     now: int
     edns_size: int
+    tcp: bool = False
 
     @property
     def caller(self) -> Caller:
@@ -50,7 +51,7 @@ class Exchange:
     def finish(self, reply: Reply, *, ede: Ede | None = None, flags: int = 0) -> bytes:
         """Encode and sign the reply."""
         edns = self._edns(ede)
-        wire = encode_reply(self.message, reply, self.limit, edns, flags=flags, reserve=self._tsig_space())
+        wire = encode_reply(self.message, reply, self.limit, edns, flags=flags, reserve=self.tsig_space())
         return self.sign(wire)
 
     def sign(self, wire: bytes) -> bytes:
@@ -77,7 +78,8 @@ class Exchange:
         options = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
         return Edns(self.edns_size, 0, self.edns.do, options)
 
-    def _tsig_space(self) -> int:
+    def tsig_space(self) -> int:
+        """Return the octets that the answer's TSIG takes."""
         if self.signed is None:
             return 0
         key = self.signed.key if isinstance(self.signed, tsig.Signed) else self.signed.signer
@@ -110,7 +112,7 @@ def open_exchange(
     except WireError as e:
         return Rejected(format_error(wire), str(e))
     limit = MAX_MESSAGE if tcp else min(edns.size, settings.edns_size) if edns else MAX_UDP_PLAIN
-    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size)
+    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size, tcp)
     if isinstance(signed, tsig.Unverified):
         return Rejected(exchange.finish(Reply(Rcode.NOTAUTH)), f"{signed.error.name}: {signed.reason}", exchange)
     if edns and edns.version > 0:
@@ -127,17 +129,3 @@ def format_error(wire: bytes) -> bytes:
 def failure(exchange: Exchange, rcode: Rcode, ede: Ede | None = None) -> bytes:
     """Return an answer that holds nothing but its code."""
     return exchange.finish(Reply(rcode), ede=ede)
-
-
-def clock_offset(exchange: Exchange) -> int | None:
-    """Return how far the client's clock is ahead, where it signed."""
-    return exchange.signed.offset if exchange.signed else None
-
-
-def algorithm_text(exchange: Exchange) -> str | None:
-    """Return the TSIG algorithm's name as claimed, for the log."""
-    if exchange.signed is None:
-        return None
-    raw = exchange.signed.request.algorithm
-    return tsig.algorithm_text(raw)
-

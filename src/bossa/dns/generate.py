@@ -18,7 +18,8 @@ MAX_COUNT = 1_000_000
 MAX_NUMBER = 0x7FFFFFFF
 MAX_WIDTH = 255
 _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})(?:/([0-9]{1,10}))?")
-_MARK = re.compile(r"(\\.|\$\$)|\$(?:\{([^}]*)\})?", re.DOTALL)
+# The bound keeps a line full of open braces linear.
+_MARK = re.compile(r"(\\.|\$\$)|\$(?:\{([^}]{0,40})\}|(?!\{))|(\$\{)", re.DOTALL)
 _MODIFIER = re.compile(r"([+-]?[0-9]{1,10})(?:,([0-9]{1,3})(?:,([doxXnN]))?)?")
 
 Piece = str | Callable[[int], str]
@@ -58,6 +59,8 @@ def compile_template(text: str) -> list[Piece]:
     pieces: list[Piece] = []
     at = 0
     for m in _MARK.finditer(text):
+        if m[3]:
+            raise ValueError("${ is not closed")
         pieces.append(text[at : m.start()])
         pieces.append(m[1].replace("$$", "\\$") if m[1] else _maker(m[2]))
         at = m.end()

@@ -75,10 +75,9 @@ class Image:
         self._names: dict[bytes, tuple[bytes, bytes]] = {}
         self._forms: dict[bytes, Any] = {}
         self._shapes: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
-        self._opts = {
-            b"\x00\x00" + flags + b"\x00\x00": _OPT_START + edns_size.to_bytes(2, "big") + b"\x00\x00" + flags + b"\x00\x00"
-            for flags in (b"\x00\x00", b"\x80\x00")
-        }
+        # By the rest of a client's OPT behind its size (extended code, version, DO, no options): ours.
+        start = _OPT_START + edns_size.to_bytes(2, "big")
+        self._opts = {rest: start + rest for rest in (bytes(6), b"\x00\x00\x80\x00\x00\x00")}
         self.nxdomain = 0
 
     def __len__(self) -> int:
@@ -193,7 +192,7 @@ class Image:
                 shape = names.get(above)
             form = self._forms.get(shape[1])
         if isinstance(form, dict):
-            form = self._forms.get(form.get(qtype, form[b""]))
+            form = self._forms.get(form[qtype if qtype in form else ASK])
         if form is None:
             return None
         plain, with_opt, pieces, pointer, values, length = form

@@ -69,11 +69,11 @@ class ZoneStore(Protocol):
     def load(self, apex: bytes) -> Iterator[tuple[bytes, RRset]]:
         """Yield every RRset of a zone with its owner key.  Blocking; for the start only."""
 
-    def keys(self) -> list[KeyRow]:
+    def tsig_keys(self) -> list[KeyRow]:
         """Return all TSIG keys.  Blocking; for the start only."""
 
     def rules(self) -> dict[bytes, tuple[RuleRow, ...]]:
-        """Return the policy rules in order by zone apex; b"" holds those for all zones.  Blocking; for the start only."""
+        """Return the rules in order by zone apex; b"" holds those for all zones.  Blocking; for the start only."""
 
     async def commit(self, steps: Sequence[Step]) -> None:
         """Store the steps of one batch in one transaction, history rows included."""

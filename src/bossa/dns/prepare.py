@@ -19,12 +19,12 @@ from bossa.dns.image import ASK, Entry, Form
 from bossa.dns.lookup import ADDRESSED_TYPES, Answer, Zones, is_occluded, lookup, negative_soa
 from bossa.dns.message import HEADER, Flag, Writer
 from bossa.dns.names import ROOT
+from bossa.dns.rdata import compressible_names
 from bossa.dns.zone import RRset, Step, Zone
 
 _CLASS_IN = b"\x00\x01"
-# Types whose rdata holds no name that is compressed, and that bring no addresses along.
+# A pointer to the question's name.
 _PLAIN_OWNER = b"\xc0\x0c"
-_WITH_NAMES = frozenset((types.NS, types.CNAME, types.SOA, types.PTR, types.MX, types.SRV, types.DNAME, 3, 4, 7, 8, 9, 14))
 # What is asked for at an alias; other types there are for the owner.
 _ALIAS_TYPES = (types.A, types.AAAA)
 _AA = int(Flag.AA)
@@ -192,7 +192,8 @@ class Preparer:
         for rrset in node:
             by_type[rrset.type.to_bytes(2, "big")] = self._wildcard(wildcard, rrset, delta)
         delta.forms[b"w" + name] = by_type
-        self._own_forms.setdefault(name, []).extend((b"w" + name, *(key for key in by_type.values() if key[:1] == b"w")))
+        own = [b"w" + name, *(key for key in by_type.values() if key[:1] == b"w")]
+        self._own_forms.setdefault(name, []).extend(own)
         return b"w" + name
 
     def _wildcard(self, wildcard: bytes, rrset: RRset, delta: Delta) -> bytes:
@@ -230,7 +231,7 @@ class Preparer:
         if rrset.type == types.DS and name in self._zones:
             delta.gone_entries.append(key)
             return
-        if rrset.type not in _WITH_NAMES:
+        if rrset.type not in ADDRESSED_TYPES and not compressible_names(rrset.type)[1]:
             count = len(rrset.rdatas).to_bytes(2, "big") + b"\x00\x00\x00\x00" if len(rrset.rdatas) > 1 else _ONE
             delta.entries[key] = (self._word | _AA, count, _plain(rrset))
             return

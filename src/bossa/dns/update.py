@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bossa.dns import names, types
-from bossa.dns.changes import Draft, rdata_key, with_record, without_record
+from bossa.dns.changes import Draft, with_record, without_record
 from bossa.dns.errors import Rcode, Refused
 from bossa.dns.message import Message, RawRecord
 from bossa.dns.policy import Caller, Rules
-from bossa.dns.rdata import read_rdata
+from bossa.dns.rdata import canonical, check, read_rdata
 from bossa.dns.zone import Mark, RRset, Soa, serial_gt
 from bossa.wire import Reader, WireError
 
@@ -81,6 +81,8 @@ def _record(message: Message, raw: RawRecord) -> UpdateRecord:
     rdata = b"" if empty or types.is_meta(raw.type) else read_rdata(r, raw.type, r.left)
     if types.is_meta(raw.type) and r.left:
         raise WireError(f"data in a record of type {types.type_text(raw.type)}")
+    if rdata and raw.rclass == types.IN:
+        check(raw.type, rdata)
     return UpdateRecord(raw.owner.lower(), raw.type, raw.rclass, raw.ttl, rdata)
 
 
@@ -131,13 +133,13 @@ def check_prerequisites(prerequisites: Sequence[UpdateRecord], draft: Draft) -> 
     wanted: dict[tuple[bytes, int], set[bytes]] = {}
     for record in prerequisites:
         if record.rclass == types.IN:
-            wanted.setdefault((record.owner, record.type), set()).add(rdata_key(record.type, record.rdata))
+            wanted.setdefault((record.owner, record.type), set()).add(canonical(record.type, record.rdata))
         else:
             _check_existence(record, draft)
     for (owner, rtype), rdatas in wanted.items():
         rrset = draft.find(owner, rtype)
         # The whole RRset, order and TTL left out.  §3.2.3
-        if rrset is None or {rdata_key(rtype, one) for one in rrset.rdatas} != rdatas:
+        if rrset is None or {canonical(rtype, one) for one in rrset.rdatas} != rdatas:
             raise Refused(Rcode.NXRRSET, f"{names.to_text(owner)} {types.type_text(rtype)} has other records")
 
 
@@ -213,7 +215,7 @@ def _add(record: UpdateRecord, draft: Draft, mark: Mark) -> None:
     # RFC 2181 §8: a TTL with its highest bit set is zero.
     ttl = record.ttl if record.ttl <= _MAX_TTL else 0
     old = draft.find(record.owner, record.type)
-    if old is not None and record.type in _SINGLE and rdata_key(record.type, old.rdatas[0]) != rdata_key(
+    if old is not None and record.type in _SINGLE and canonical(record.type, old.rdatas[0]) != canonical(
         record.type, record.rdata
     ):
         old = None

@@ -19,6 +19,7 @@ from bossa.dns.tokens import octets, scan, seconds
 from bossa.dns.zone import Soa
 
 MAX_ERRORS = 20
+MAX_TEXT = 300
 MAX_LINE = 1 << 20
 MAX_DEPTH = 16
 MAX_RECORDS = 20_000_000
@@ -98,10 +99,13 @@ class Reading:
                 yield from self._lines(Source(str(source), text_lines(stream, MAX_LINE)))
         except OSError as e:
             raise ZoneFileError(Problem(self.file or str(source), 0, e.strerror or str(e))) from None
+        except UnicodeDecodeError as e:
+            # A stream that the caller opened, standard input for one, may be strict.
+            raise ZoneFileError(Problem(self.file, self.line + 1, f"the text is not {e.encoding}")) from None
 
     def fault(self, what: str) -> None:
         """Note an error at the current record; the last one allowed ends the load."""
-        self.problems.append(Problem(self.file, self.at, what))
+        self.problems.append(Problem(self.file, self.at, what[:MAX_TEXT]))
         if len(self.problems) >= MAX_ERRORS:
             self.judge()
 

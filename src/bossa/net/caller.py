@@ -70,9 +70,15 @@ class Caller:
         """Send the request (and the stream), return the final reply; raises ServerLost."""
         request = Request(verb, msgspec.Raw(msgspec.msgpack.encode(args)), chunks is not None)
         reply = self._send(encode(request)) or (None if chunks is None else self._stream(chunks))
-        while reply is None:
+        if reply is None:
             with _lost():
-                reply = self._receive()
+                reply = self._final()
+        return reply
+
+    def _final(self) -> Reply:
+        """Read replies up to the final one."""
+        while (reply := self._receive()) is None:
+            pass
         return reply
 
     def _stream(self, chunks: Iterable[bytes]) -> Reply | None:
@@ -92,10 +98,15 @@ class Caller:
                 ready = poll.poll(_SILENCE_SECONDS * 1000)
                 if not ready:
                     raise TimeoutError
-                if not ready[0][1] & (select.POLLIN | select.POLLHUP):
+                if ready[0][1] & (select.POLLIN | select.POLLHUP):
+                    if (reply := self._receive()) is not None:
+                        return reply
+                    continue
+                try:
                     view = view[self._sock.send(view, socket.MSG_DONTWAIT) :]
-                elif (reply := self._receive()) is not None:
-                    return reply
+                except ConnectionError:
+                    # It closed since the poll; what it said before that is still there to be read.
+                    return self._final()
         return None
 
     def _receive(self) -> Reply | None:

@@ -53,11 +53,11 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One frame from the server; exactly one field is set."""
+    """One frame from the server; exactly one field is set, ``ok`` to the result in MessagePack."""
 
     progress: Progress | None = None
     data: bytes | None = None
-    ok: msgspec.Raw | None = None
+    ok: bytes | None = None
     error: Trouble | None = None
 
     @property

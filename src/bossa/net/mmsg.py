@@ -35,7 +35,7 @@ _SOCKADDR: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _CONTROL: Final = {socket.AF_INET: 32, socket.AF_INET6: 40}
 # Where the interface number lies in a control message: in_pktinfo has it first, in6_pktinfo last.
 _INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: 32}
-_ANSWER_FROM: Final = {
+ANSWER_FROM: Final = {
     socket.AF_INET: (socket.IPPROTO_IP, IP_PKTINFO),
     socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO),
 }
@@ -46,7 +46,7 @@ _IOVEC: Final = Struct("@PN")
 _MOVED: Final = tuple(Struct("@" + "56xI4x" * n) for n in range(SLOTS + 1))
 
 # Errors that belong to one datagram or to one moment; the socket goes on.
-_PASSING: Final = frozenset((
+PASSING: Final = frozenset((
     errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN,
     errno.EHOSTDOWN, errno.EPERM, errno.EACCES, errno.EINVAL, errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM,
     errno.EADDRNOTAVAIL, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENODEV,
@@ -67,11 +67,11 @@ def available() -> bool:
 
 
 class Batch:
-    """Receives from one UDP socket and answers: ``receive``, ``packet``, ``address``, ``answer``, ``send``; or ``turn``."""
+    """Receives from one UDP socket and answers: receive, packet, address, answer, send; or turn for all of it."""
 
     def __init__(self, sock: socket.socket) -> None:
         family = sock.family
-        wildcard = bool(sock.getsockopt(*_ANSWER_FROM[family]))
+        wildcard = bool(sock.getsockopt(*ANSWER_FROM[family]))
         control = _CONTROL[family] if wildcard else 0
         self._fd = sock.fileno()
         self._arena = mmap(-1, SLOTS * (_STRIDE + _ADDRESS))
@@ -128,7 +128,8 @@ class Batch:
         their ID, none longer than a slot.  What it does not hold goes to ``answer``.
         """
         count = self.receive()
-        find, arena, lengths = prepared.get, self._arena, []
+        find, arena = prepared.get, self._arena
+        lengths: list[int] = []
         for start, size in zip(self._bodies, self._sizes, strict=False):
             tail = find(arena[start : start + size - 2])
             if tail is None:
@@ -169,7 +170,7 @@ class Batch:
                 first += sent
                 continue
             code = _check()
-            if code == errno.EAGAIN and not _writable(self._fd):
+            if code == errno.EAGAIN and not writable(self._fd):
                 lost += total - first
                 break
             if code not in (errno.EAGAIN, errno.EINTR):
@@ -221,12 +222,13 @@ def _pointer(buffer: mmap | bytearray) -> int:
 def _check() -> int:
     """Return the last call's error if it is a passing one, else raise it."""
     code = ctypes.get_errno()
-    if code in _PASSING:
+    if code in PASSING:
         return code
     raise OSError(code, os.strerror(code))
 
 
-def _writable(fd: int) -> bool:
+def writable(fd: int) -> bool:
+    """Wait a moment for room in a socket's send buffer; tell whether there is some."""
     poller = select.poll()
     poller.register(fd, select.POLLOUT)
     return bool(poller.poll(SEND_WAIT_MS))

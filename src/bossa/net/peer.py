@@ -76,3 +76,8 @@ def encode_control(level: int, kind: int, data: bytes) -> bytes:
     """Return a control message as the kernel lays it out, padded to a whole word."""
     raw = _CONTROL.pack(_CONTROL.size + len(data), level, kind) + data
     return raw + bytes(-len(raw) % 8)
+
+
+def without_interface(family: int, note: bytes) -> bytes:
+    """Return an in_pktinfo or in6_pktinfo with interface 0: the routing table chooses the way back."""
+    return bytes(4) + note[4:] if family == socket.AF_INET else note[:16] + bytes(4)

@@ -2,8 +2,8 @@
 
 Every value is msgpack and begins with the version of its form.  An RRset's key
 is its owner and the two octets of its type; its value is [1, ttl, rdatas,
-marks], the marks flattened to origin, stamp, origin, stamp …: most RRsets of a
-zone have equal marks, and equal flat ones are made into tuples once.
+marks], a mark being [origin, stamp].  Most RRsets of a zone have equal marks,
+and equal ones are made into tuples once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from bossa.store.operations import HistoryRow, Item, Row
 
 VERSION = 1
 
-SharedMarks = dict[tuple[int, ...], tuple[Mark, ...]]
+_Pairs = tuple[tuple[int, int], ...]
+SharedMarks = dict[_Pairs, tuple[Mark, ...]]
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_rrset = msgspec.msgpack.Decoder(tuple[int, int, tuple[bytes, ...], tuple[int, ...]]).decode
+_decode_rrset = msgspec.msgpack.Decoder(tuple[int, int, tuple[bytes, ...], _Pairs]).decode
 _decode_records = msgspec.msgpack.Decoder(tuple[int, tuple[Record, ...]]).decode
 _decode_options = msgspec.msgpack.Decoder(tuple[int, ZoneOptions]).decode
 _decode_key = msgspec.msgpack.Decoder(tuple[int, KeyRow]).decode
@@ -37,19 +38,18 @@ def rrset_key(owner: bytes, rtype: int) -> bytes:
 
 def encode_rrset(rrset: RRset) -> bytes:
     """Return the value of an RRset."""
-    marks = [int(number) for mark in rrset.marks for number in mark]
-    return _encode((VERSION, rrset.ttl, rrset.rdatas, marks))
+    return _encode((VERSION, rrset.ttl, rrset.rdatas, rrset.marks))
 
 
 def decode_rrsets(rows: Iterable[Row], shared: SharedMarks) -> Iterator[tuple[bytes, RRset]]:
     """Yield owners and RRsets of (key, value) rows; ``shared`` keeps the marks that were seen."""
     for key, val in rows:
-        version, ttl, rdatas, flat = _decode_rrset(val)
+        version, ttl, rdatas, pairs = _decode_rrset(val)
         if version != VERSION:
             raise _unknown("RRset", version)
-        marks = shared.get(flat)
+        marks = shared.get(pairs)
         if marks is None:
-            marks = shared[flat] = tuple(map(Mark, map(Origin, flat[::2]), flat[1::2]))
+            marks = shared[pairs] = tuple(Mark(Origin(origin), stamp) for origin, stamp in pairs)
         yield key[:-2], RRset(key[-2] << 8 | key[-1], ttl, rdatas, marks)
 
 

@@ -26,6 +26,7 @@ from bossa.store.copy import Copy
 from bossa.store.errors import EngineFailed
 from bossa.store.feed import Feed
 from bossa.store.operations import SCHEMA, Bulk, Changed, Operation, Query, Row
+from bossa.store.turn import Turn
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class SqliteEngine:
         self._using = threading.Lock()
         self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._copies: list[_CopyJob] = []
+        self._turn = Turn()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
@@ -143,6 +145,7 @@ class SqliteEngine:
     async def _submit(self, job: _Job[T]) -> T:
         if self._closed:
             raise EngineFailed(f"{self.path}: it is closed")
+        self._turn.awaited(job.loop)
         self._queue.put(job)
         return await job.future
 
@@ -158,6 +161,8 @@ class SqliteEngine:
                         self._store(batch)
                     _deliver(batch, self.feed)
                 self._copy_on()
+                if self._queue.empty() and not self._copies:
+                    self._turn.rest()
         finally:
             self._closed = True
             self._abandon_rest()

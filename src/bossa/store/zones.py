@@ -50,7 +50,7 @@ class ZoneRows:
         """Yield every RRset of a zone with its owner, in the order of the owners' octets."""
         return rows.decode_rrsets(self._all(zone_scope(apex)), {})
 
-    def keys(self) -> list[KeyRow]:
+    def tsig_keys(self) -> list[KeyRow]:
         """Return all TSIG keys."""
         return [rows.decode_key(val) for _, val in self._all(KEYS)]
 

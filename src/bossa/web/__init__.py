@@ -1,0 +1,1 @@
+"""The web port: one status page, the metrics, and a health check."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 
 import dns.zone
 import pytest
@@ -218,6 +219,7 @@ def test_the_first_ttl_of_an_rrset_holds_and_the_others_are_reported():
         ("$FROB x", "4: '$FROB' is no directive: there are $ORIGIN $TTL $INCLUDE $GENERATE"),
         ("$INCLUDE x", "4: $INCLUDE is not allowed here: no directory was given for it"),
         ("$GENERATE 1-2 x A", "4: $GENERATE wants a range, an owner, a type and rdata"),
+        ("$GENERATE 1-2 x${0 A 192.0.2.$", "4: ${ is not closed"),
         ("$GENERATE 2-1 x A 192.0.2.$", "4: the range 2-1 does not go up from START to STOP"),
         ("$GENERATE 255-300 x$ A 192.0.2.$", "4: '192.0.2.256' is no IPv4 address"),
         ("$GENERATE 1-2 x${-2} A 192.0.2.$", "4: ${-2} goes below zero at 1"),
@@ -262,6 +264,12 @@ def test_a_file_may_start_with_a_byte_order_mark_and_hold_octets_that_are_no_utf
     path.write_bytes(b"\xef\xbb\xbf" + HEAD.encode() + b'x TXT "\xff\xc3\xa9"\r\n')
     zone = Zone(APEX, load_zone(path, APEX, mark=MARK))
     assert zone.find(name("x"), types.TXT).rdatas == (b"\x03\xff\xc3\xa9",)
+
+
+def test_a_stream_that_cannot_decode_its_text_is_a_zone_file_error():
+    stream = io.TextIOWrapper(io.BytesIO(HEAD.encode() + b"x TXT \xff\n"), encoding="utf-8")
+    with pytest.raises(ZoneFileError, match="the text is not utf-8"):
+        load_zone(Source("stdin", stream), APEX, mark=MARK)
 
 
 def test_progress_is_told_every_some_thousand_lines():
@@ -358,3 +366,14 @@ def test_generate_makes_records_of_any_type_with_quoted_rdata_cut_into_words():
     assert zone.find(name("h2"), types.MX).rdatas == (b"\x00\x0a" + name("mail-2"),)
     assert zone.find(name("h2"), types.MX).ttl == 60
     assert zone.find(name("h3"), types.TXT)
+
+
+@pytest.mark.parametrize("start", ["x TXT ", "", "$GENERATE 1-2 x A ", "$ORIGIN ", "$TTL ", "x ", "x MX 10 "])
+@pytest.mark.parametrize("part", ['"', "\\", '\\"', "a", "${", "$", "1h", "(", ";", ".", "é", "1", '"" ', "\\1"])
+def test_a_long_line_takes_no_longer_than_its_length_allows(start, part):
+    began = time.process_time()
+    try:
+        load(HEAD + start + part * (200_000 // len(part)))
+    except ZoneFileError as e:
+        assert len(str(e)) < 10_000
+    assert time.process_time() - began < 2

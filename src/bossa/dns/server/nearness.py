@@ -7,6 +7,8 @@ is taken out.  RFC 1035 §4.1.1
 from __future__ import annotations
 
 import marshal
+import socket
+import sys
 from collections.abc import Iterable
 
 from bossa.net.peer import decode
@@ -14,6 +16,7 @@ from bossa.net.peer import decode
 # Addresses remembered; then all are forgotten and looked up again.
 _REMEMBERED = 50_000
 _RA = 0x80
+_IPV4 = int(socket.AF_INET).to_bytes(2, sys.byteorder)
 
 
 class Nearness:
@@ -30,8 +33,8 @@ class Nearness:
 
     def fit(self, answer: bytes, address: bytes) -> bytes:
         """Return a prepared answer as this client gets it; ``address`` is the raw sender."""
-        # IPv4: the host's four octets; IPv6: the sixteen after port and flow.
-        host = address[4:8] if len(address) < 28 else address[8:24]
+        # Behind the port: IPv4's four octets, or IPv6's sixteen after the flow label.
+        host = address[4:8] if address[:2] == _IPV4 else address[8:24]
         near = self._known.get(host)
         if near is None:
             near = self._look_up(host, address)

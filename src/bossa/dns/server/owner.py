@@ -17,23 +17,15 @@ from functools import partial
 from bossa.dns import names, query
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
-from bossa.dns.exchange import (
-    Exchange,
-    Rejected,
-    Settings,
-    algorithm_text,
-    clock_offset,
-    failure,
-    format_error,
-    open_exchange,
-)
+from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
 from bossa.dns.message import Reply
+from bossa.dns.server import audit
 from bossa.dns.server.service import Names
 from bossa.dns.types import Opcode
 from bossa.dns.update import decide, read_update, zone_of
 from bossa.dns.zone import Mark, Origin
 from bossa.net.peer import Peer
-from bossa.observe import log, metrics
+from bossa.observe import metrics
 
 # Requests that wait for the disk or for another server; more are left to the clients' next try.
 _MAX_PENDING = 2048
@@ -57,7 +49,7 @@ class Owner:
     """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
 
     def __init__(
-        self, served: Names, settings: Settings, access: query.Access, ask: Ask | None, clock: Callable[[], float]
+        self, served: Names, settings: Settings, access: query.Access, ask: Ask, clock: Callable[[], float]
     ) -> None:
         self.settings = settings
         self.access = access
@@ -97,7 +89,7 @@ class Owner:
                 send(kept.answer.result())
             return
         if self._pending >= _MAX_PENDING:
-            metrics.add("bossa_dns_dropped_total", {"why": "busy"})
+            metrics.add("bossa_dns_dropped_total", ("busy",))
             return
         first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if packet[2] >> 3 & 0xF == Opcode.UPDATE:
@@ -125,36 +117,26 @@ class Owner:
     def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Work | None:
         """Answer at once, or return the work that will."""
         address = ipaddress.ip_address(host.partition("%")[0])
-        exchange = open_exchange(
-            wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp
-        )
+        exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
-            self._log_rejected(exchange, host, wire)
+            audit.rejected(exchange, host, tcp=tcp)
             return exchange.reply
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
             return partial(self._update, exchange)
-        _count(Rcode.NOTIMP)
-        return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
+        return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
 
     def _query(self, exchange: Exchange) -> bytes | Work:
         answer = query.answer(exchange, self._names.zones, self._names.closed, self.access)
         if isinstance(answer, bytes):
-            _count(answer[3] & 0xF)
-            return answer
-        if self._ask is None:
-            _count(Rcode.REFUSED)
-            return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
+            return audit.counted(exchange, answer)
         return partial(self._pass_on, exchange)
 
     async def _pass_on(self, exchange: Exchange) -> bytes:
-        assert self._ask is not None, "asked only where there is somebody to ask"
-        answer = exchange.sign(await self._ask(exchange.without_tsig(), exchange.limit))
-        metrics.add("bossa_dns_passed_on_total", {"rcode": _rcode_text(answer[3] & 0xF)})
-        _count(answer[3] & 0xF)
-        return answer
+        answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
+        return audit.counted(exchange, exchange.sign(answer))
 
     async def _update(self, exchange: Exchange) -> bytes:
         started = self._clock()
@@ -163,15 +145,12 @@ class Owner:
             zone = zone_of(exchange.message)
             await self._apply(exchange, zone)
         except Refused as e:
-            self._log_refused(exchange, zone, e)
-            metrics.add("bossa_dns_updates_total", {"result": _rcode_text(e.code).lower()})
+            audit.refused(exchange, zone, e)
             return failure(exchange, e.code, e.ede)
         except StoreFailed as e:
-            log.error("update not stored", client=str(exchange.address), zone=_name_text(zone), why=str(e))
-            metrics.add("bossa_dns_updates_total", {"result": "servfail"})
+            audit.not_stored(exchange, zone, e)
             return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY)
-        metrics.add("bossa_dns_updates_total", {"result": "noerror"})
-        metrics.observe("bossa_dns_update_seconds", self._clock() - started)
+        audit.accepted(self._clock() - started)
         return exchange.finish(Reply())
 
     async def _apply(self, exchange: Exchange, apex: bytes) -> None:
@@ -188,58 +167,10 @@ class Owner:
 
         step = await self._names.edit(apex, change)
         if step is not None:
-            log.info(
-                "update", client=str(exchange.address), by=caller.text, zone=names.to_text(apex), serial=step.serial_to
-            )
-
-    def _log_refused(self, exchange: Exchange, zone: bytes | None, refused: Refused) -> None:
-        log.warning(
-            "update refused",
-            client=str(exchange.address),
-            key=names.to_text(exchange.signed.request.name) if exchange.signed else None,
-            algorithm=algorithm_text(exchange),
-            clock_offset=clock_offset(exchange),
-            zone=_name_text(zone),
-            code=_rcode_text(refused.code),
-            rule=refused.reason,
-        )
-
-    def _log_rejected(self, rejected: Rejected, host: str, wire: bytes) -> None:
-        if rejected.reply is None:
-            return
-        _count(rejected.reply[3] & 0xF)
-        exchange = rejected.exchange
-        if exchange is None or exchange.signed is None:
-            log.debug("request not understood", client=host, why=rejected.reason)
-            return
-        opcode = exchange.message.opcode
-        log.warning(
-            "update refused" if opcode == Opcode.UPDATE else "signature refused",
-            client=host,
-            key=names.to_text(exchange.signed.request.name),
-            algorithm=algorithm_text(exchange),
-            clock_offset=clock_offset(exchange),
-            zone=names.to_text(exchange.message.questions[0].name) if exchange.message.questions else None,
-            code=_rcode_text(rejected.reply[3] & 0xF),
-            rule=rejected.reason,
-        )
+            audit.changed(exchange, step)
 
 
 def server_failure(wire: bytes) -> bytes:
     """Return SERVFAIL for a request over which we stumbled."""
     answer = format_error(wire.ljust(12, b"\x00"))
     return answer[:3] + bytes((answer[3] & 0xF0 | Rcode.SERVFAIL,)) + answer[4:]
-
-
-def _count(rcode: int) -> None:
-    metrics.add("bossa_dns_owner_answers_total", {"rcode": _rcode_text(rcode)})
-
-
-def _rcode_text(rcode: int) -> str:
-    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)
-
-
-def _name_text(name: bytes | None) -> str | None:
-    return names.to_text(name) if name is not None else None
-
-

@@ -14,19 +14,24 @@ import contextlib
 import os
 import socket
 import sys
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bossa.dns.image import Image
 from bossa.dns.server.channel import FRAME_HEAD, Order, decode_ask, decode_counters, decode_head, encode_order
 from bossa.dns.server.nearness import Nearness
-from bossa.net.peer import control, decode, encode
-from bossa.observe import log
+from bossa.net.udp import Batches, open_batch, reply
+from bossa.observe import log, metrics
 
 # How long a live worker may take for a delta, and a new one for the whole image.
 LAG_LIMIT = 2.0
 _LOAD_LIMIT = 120.0
+# Before a dead worker's place is taken; longer each time that one dies young.
 _RESTART_PAUSE = 0.2
+_RESTART_PAUSE_MOST = 10.0
+_YOUNG = 60.0
 _STOP_LIMIT = 2.0
 # Questions taken from one worker in one turn of the loop.
 _TURN = 64
@@ -54,7 +59,7 @@ class _Worker:
     applied: int = 0
     waiting: dict[int, asyncio.Future[None]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
-    restarts: int = 0
+    started: float = 0.0
 
 
 class Pool:
@@ -73,9 +78,13 @@ class Pool:
         self._snapshot = snapshot
         self._edns_size = edns_size
         self._image = Image(edns_size) if not workers else None
+        self._batches: dict[socket.socket, Batches] = {}
         self._near = Nearness()
         self._networks = b""
         self._answered = 0
+        self._revision = 0
+        # What workers that have ended had counted.
+        self._ended: Counter[str] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -100,6 +109,7 @@ class Pool:
 
     async def publish(self, delta: bytes) -> None:
         """Give a delta to every worker; returns when each live one has applied it."""
+        self._revision += 1
         if self._image is not None:
             self._image.apply(delta)
         waits = [self._send(worker, delta) for worker in self._workers if worker.writer is not None]
@@ -116,27 +126,36 @@ class Pool:
         while not all(worker.live for worker in self._workers):
             await asyncio.sleep(0.01)
 
-    def report(self) -> list[dict[str, int | bool]]:
-        """Return number, process id, state, revision and counters of each worker."""
+    @property
+    def revision(self) -> int:
+        """How many changes were published so far."""
+        return self._revision
+
+    @property
+    def live(self) -> int:
+        """How many workers answer."""
+        return sum(worker.live for worker in self._workers)
+
+    def report(self) -> list[dict[str, int | float]]:
+        """Return each worker's number, process id, revision, how far it is behind, and since when it runs."""
         return [
             {
-                "worker": worker.number,
+                "number": worker.number,
                 "pid": worker.process.pid if worker.process else 0,
-                "live": worker.live,
-                "revision": worker.applied,
-                "restarts": worker.restarts,
-                **worker.counters,
+                "revision": self._revision - (worker.sent - worker.applied),
+                "behind": worker.sent - worker.applied,
+                "started": worker.started,
             }
             for worker in self._workers
         ]
 
-    def counters(self) -> dict[str, int]:
-        """Return what workers, or the owner in their place, answered from images since the start."""
-        total = {"answered": self._answered, "nxdomain": self._image.nxdomain if self._image else 0}
+    def prepared_answers(self) -> dict[tuple[str, ...], float]:
+        """Return how many answers came from images, by their code; for the metrics."""
+        total = Counter(answered=self._answered, nxdomain=self._image.nxdomain if self._image else 0)
+        total.update(self._ended)
         for worker in self._workers:
-            for name, value in worker.counters.items():
-                total[name] = total.get(name, 0) + value
-        return total
+            total.update(worker.counters)
+        return {("NOERROR",): total["answered"] - total["nxdomain"], ("NXDOMAIN",): total["nxdomain"]}
 
     async def stop(self) -> None:
         """End the workers, by request first."""
@@ -174,6 +193,7 @@ class Pool:
 
     async def _keep(self, worker: _Worker) -> None:
         """Run one worker after another in this place until stopped."""
+        pause = _RESTART_PAUSE
         while not self._stopping:
             try:
                 await self._launch(worker)
@@ -184,8 +204,9 @@ class Pool:
             finally:
                 await self._bury(worker)
             if not self._stopping:
-                worker.restarts += 1
-                await asyncio.sleep(_RESTART_PAUSE)
+                young = time.time() - worker.started < _YOUNG
+                pause = min(pause * 2, _RESTART_PAUSE_MOST) if young else _RESTART_PAUSE
+                await asyncio.sleep(pause)
 
     async def _load_and_listen(self, worker: _Worker) -> None:
         listening = asyncio.get_running_loop().create_task(self._listen(worker))
@@ -211,7 +232,8 @@ class Pool:
             orders_there.close()
             asks_there.close()
         asks.setblocking(False)
-        worker.asks = asks
+        worker.asks, worker.started = asks, time.time()
+        metrics.add("bossa_dns_worker_starts_total")
         worker.reader, worker.writer = await asyncio.open_connection(sock=orders)
         asyncio.get_running_loop().add_reader(asks, self._take_asks, worker, asks)
 
@@ -259,6 +281,8 @@ class Pool:
         """Take a dead worker's sockets over, and let go of whoever waits for it."""
         worker.live = False
         self._kill(worker)
+        self._ended.update(worker.counters)
+        worker.counters = {}
         if worker.asks is not None:
             asyncio.get_running_loop().remove_reader(worker.asks)
             worker.asks.close()
@@ -282,18 +306,19 @@ class Pool:
             asyncio.get_running_loop().add_reader(sock, self._read, sock)
 
     def _read(self, sock: socket.socket) -> None:
-        for _ in range(_TURN):
-            try:
-                packet, sender = sock.recvfrom(_MAX_DATAGRAM, socket.MSG_DONTWAIT)
-            except OSError:
-                return
-            address = encode(sock.family, sender)
+        """Answer what waits on a socket that no worker serves."""
+        batch = self._batches.get(sock)
+        if batch is None:
+            batch = self._batches[sock] = open_batch(sock)
+        for i in range(batch.receive()):
+            packet, address = batch.packet(i), batch.address(i)
             answer = self._image.answer(packet) if self._image is not None else None
             if answer is not None:
                 self._answered += 1
-                _send_to(sock, address, self._near.fit(answer, address))
+                batch.answer(i, self._near.fit(answer, address))
             else:
                 self._hand_over(sock, address, packet)
+        batch.send()
 
     def _take_asks(self, worker: _Worker, asks: socket.socket) -> None:
         for _ in range(_TURN):
@@ -307,13 +332,13 @@ class Pool:
             self._hand_over(worker.sockets[index], address, packet)
 
     def _hand_over(self, sock: socket.socket, address: bytes, packet: bytes) -> None:
-        self._datagram(packet, address, lambda answer: _send_to(sock, address, answer))
+        self._datagram(packet, address, lambda answer: _reply(sock, answer, address))
 
 
-def _send_to(sock: socket.socket, address: bytes, answer: bytes) -> None:
-    """Send one datagram; one that cannot be sent is lost, as on any network."""
-    with contextlib.suppress(OSError):
-        sock.sendmsg([answer], control(address), socket.MSG_DONTWAIT, decode(address))
+def _reply(sock: socket.socket, answer: bytes, address: bytes) -> None:
+    # Work that outlives the server finds its socket closed.
+    if sock.fileno() >= 0:
+        reply(sock, answer, address)
 
 
 def _environment() -> dict[str, str]:

@@ -81,7 +81,7 @@ class Names:
         for apex, options in self._store.zones():
             self._set_options(apex, options)
             self.zones[apex] = Zone(apex, self._store.load(apex))
-        self.keys |= {row.name: open_key(row) for row in self._store.keys()}
+        self.keys |= {row.name: open_key(row) for row in self._store.tsig_keys()}
         self.rules |= self._store.rules()
 
     def zone(self, name_text: str) -> Zone:

@@ -18,13 +18,14 @@ import time
 from bossa.dns.image import Image
 from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_ask, encode_counters, encode_order
 from bossa.dns.server.nearness import Nearness
-from bossa.net.mmsg import Batch
+from bossa.net.mmsg import SLOTS, Answer
+from bossa.net.udp import Batches, open_batch
 
 # Seconds between two reports of the counters.
 _REPORT_EVERY = 1.0
 _POLL_MS = 1000
 # Batches of one socket before the others and the orders get their turn.
-_TURNS = 16
+_TURNS = 4
 _STREAM_READ = 1 << 20
 
 
@@ -36,7 +37,9 @@ class Worker:
         self._near = Nearness()
         self._orders = orders
         self._asks = asks
-        self._batches = {sock.fileno(): (index, Batch(sock)) for index, sock in enumerate(udp)}
+        # A batch knows its socket by number only.
+        self._udp = udp
+        self._doors = {sock.fileno(): (open_batch(sock), self._answerer(index)) for index, sock in enumerate(udp)}
         self._poll = select.poll()
         self._poll.register(orders, select.POLLIN)
         self._pending = bytearray()
@@ -54,28 +57,32 @@ class Worker:
                 if fd == orders:
                     self._take_orders()
                 else:
-                    self._serve(*self._batches[fd])
+                    self._serve(*self._doors[fd])
             now = time.monotonic()
             if now - self._reported > _REPORT_EVERY:
                 self._reported = now
                 self._report()
 
-    def _serve(self, index: int, batch: Batch) -> None:
+    def _serve(self, batch: Batches, answer: Answer) -> None:
         """Answer what has come in on one socket."""
-        answer, fit = self._image.answer, self._near.fit
         for _ in range(_TURNS):
-            count = batch.receive()
-            for i in range(count):
-                packet = batch.packet(i)
-                found = answer(packet)
-                if found is None:
-                    self._ask(index, batch.address(i), packet)
-                else:
-                    self._answered += 1
-                    batch.answer(i, fit(found, batch.address(i)))
-            if not count:
+            # A batch that is not full has emptied the socket.
+            if batch.turn({}, answer) < SLOTS:
                 return
-            batch.send()
+
+    def _answerer(self, index: int) -> Answer:
+        """Return the function that answers datagrams of one socket; None leaves the answer to the owner."""
+        look_up, fit = self._image.answer, self._near.fit
+
+        def answer(packet: bytes, address: bytes) -> bytes | None:
+            found = look_up(packet)
+            if found is None:
+                self._ask(index, address, packet)
+                return None
+            self._answered += 1
+            return fit(found, address)
+
+        return answer
 
     def _ask(self, index: int, address: bytes, packet: bytes) -> None:
         """Give a question to the owner; when it has too many already, this one is lost."""
@@ -108,7 +115,7 @@ class Worker:
         elif order is Order.NEAR:
             self._near.set(payload)
         elif order is Order.LIVE:
-            for fd in self._batches:
+            for fd in self._doors:
                 self._poll.register(fd, select.POLLIN)
         elif order is Order.STOP:
             self._running = False

@@ -1,0 +1,161 @@
+"""Questions passed on: what goes to another resolver, whether a reply is its answer, what the client gets.
+
+The reply's records are passed on as the octets they are.  Only the header,
+the question's case and the OPT are ours.  RFC 1035 §4.1, RFC 5452 §9.1 (what
+makes a reply an answer), RFC 6891 §6.2.6 and §7 (OPT is hop by hop).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bossa.dns import types
+from bossa.dns.errors import Ede, Rcode
+from bossa.dns.message import HEADER, Edns, Flag, Message, encode_edns, head, read_edns
+from bossa.wire import WireError
+
+# What we take over UDP, and say so upstream and to clients.
+EDNS_SIZE = 1232
+EDE_OPTION = 15
+_OPCODE = 0x7800
+# Type and class behind the question's name.
+_FIXED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A client's question: ``question`` is its octets as sent, name, type and class."""
+
+    id: int
+    flags: int
+    question: bytes
+    edns: Edns | None
+
+    @classmethod
+    def decode(cls, query: bytes) -> Asked:
+        """Read a client's query; raises WireError, also when it has not exactly one question."""
+        message = Message.decode(query)
+        return cls(message.id, message.flags, _question(message), read_edns(message))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resolver's reply to our question; ``rcode`` with its extended bits."""
+
+    message: Message
+    rcode: int
+    edns: Edns | None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the rest has to be fetched over TCP."""
+        return bool(self.message.flags & Flag.TC)
+
+
+def upstream_query(asked: Asked, message_id: int, *, edns: bool) -> bytes:
+    """Return our query for a resolver: recursion wanted, CD and DO as the client's.  RFC 4035 §3.2, RFC 3225 §3"""
+    flags = Flag.RD | (asked.flags & Flag.CD)
+    opt = encode_edns(Edns(EDNS_SIZE, 0, asked.edns is not None and asked.edns.do)) if edns else b""
+    return head(message_id, flags, (1, 0, 0, int(edns))) + asked.question + opt
+
+
+def read_answer(data: bytes, asked: Asked, message_id: int) -> Answer | None:
+    """Return the reply if it answers our query, None if it is anything else.  RFC 5452 §9.1
+
+    A bare FORMERR or NOTIMP without the question counts as one: so old servers
+    reject EDNS (RFC 6891 §7).
+    """
+    try:
+        message = Message.decode(data)
+        edns = read_edns(message)
+        same = bool(message.questions) and _same(_question(message), asked.question)
+    except WireError:
+        return None
+    if message.id != message_id or not message.flags & Flag.QR or message.flags & _OPCODE:
+        return None
+    if not same and (message.questions or message.rcode not in (Rcode.FORMERR, Rcode.NOTIMP)):
+        return None
+    return Answer(message, message.rcode | _extended(message), edns)
+
+
+def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:
+    """Return what the client gets: its ID, its question, an OPT only if it sent one, TC when it does not fit.
+
+    Extended errors of the resolver are passed on, ours (``notes``) after them.
+    A code that only an OPT can carry becomes SERVFAIL for a client without.
+    """
+    body, counts = _records(answer.message)
+    rcode = answer.rcode if answer.rcode < 16 or asked.edns else Rcode.SERVFAIL
+    flags = _flags(asked, rcode) | (answer.message.flags & Flag.TC)
+    ours = [_ede(note) for note in notes]
+    theirs = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
+    opt = _opt(asked, rcode, theirs + ours)
+    if HEADER + len(asked.question) + len(body) + len(opt) > limit:
+        flags |= Flag.TC
+        body, counts, opt = b"", (0, 0, 0), _opt(asked, rcode, ours)
+    return _joined(asked, flags, counts, body, opt)
+
+
+def _records(message: Message) -> tuple[bytes, tuple[int, int, int]]:
+    """Return the octets of all records before an OPT, and how many each section has of them.
+
+    Additional records behind the OPT are let go, since names in them may point behind it.
+    """
+    if not message.questions:
+        return b"", (0, 0, 0)
+    additional, end = len(message.additional), len(message.wire)
+    for i, record in enumerate(message.additional):
+        if record.type == types.OPT:
+            additional, end = i, record.start
+            break
+    start = HEADER + len(_question(message))
+    return message.wire[start:end], (len(message.answer), len(message.authority), additional)
+
+
+def failure(asked: Asked, ede: Ede, text: str = "") -> bytes:
+    """Return SERVFAIL, with the reason for clients that have EDNS.  RFC 8914"""
+    opt = _opt(asked, Rcode.SERVFAIL, [_ede((ede, text))])
+    return _joined(asked, _flags(asked, Rcode.SERVFAIL), (0, 0, 0), b"", opt)
+
+
+def _joined(asked: Asked, flags: int, counts: tuple[int, int, int], body: bytes, opt: bytes) -> bytes:
+    answer, authority, additional = counts
+    return head(asked.id, flags, (1, answer, authority, additional + bool(opt))) + asked.question + body + opt
+
+
+def _question(message: Message) -> bytes:
+    """Return the octets of the one question; raises WireError for none, several, or a compressed name."""
+    if len(message.questions) != 1:
+        raise WireError(f"{len(message.questions)} questions")
+    name = message.questions[0].name
+    if message.wire[HEADER : HEADER + len(name)] != name:
+        raise WireError("a question that points into the header")
+    return message.wire[HEADER : HEADER + len(name) + _FIXED]
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return one[-_FIXED:] == other[-_FIXED:] and one[:-_FIXED].lower() == other[:-_FIXED].lower()
+
+
+def _extended(message: Message) -> int:
+    """Return the upper eight bits of the response code, in their place.  RFC 6891 §6.1.3"""
+    for record in message.additional:
+        if record.type == types.OPT:
+            return record.ttl >> 24 << 4
+    return 0
+
+
+def _flags(asked: Asked, rcode: int) -> int:
+    return Flag.QR | Flag.RA | (asked.flags & (Flag.RD | Flag.CD)) | (rcode & 0xF)
+
+
+def _ede(note: tuple[Ede, str]) -> tuple[int, bytes]:
+    code, text = note
+    return EDE_OPTION, code.to_bytes(2, "big") + text.encode()
+
+
+def _opt(asked: Asked, rcode: int, options: Iterable[tuple[int, bytes]]) -> bytes:
+    if asked.edns is None:
+        return b""
+    return encode_edns(Edns(EDNS_SIZE, 0, asked.edns.do, tuple(options)), rcode)

@@ -1,0 +1,96 @@
+"""What is written down about answers: one log line a refusal with its whole reason, and the counts.
+
+The client gets a code; client, key, algorithm, clock offset and rule stand
+here only.
+"""
+
+from __future__ import annotations
+
+from bossa.dns import names, tsig
+from bossa.dns.errors import Rcode, Refused, StoreFailed
+from bossa.dns.exchange import Exchange, Rejected
+from bossa.dns.types import Opcode
+from bossa.dns.zone import Step
+from bossa.observe import log, metrics
+
+
+def counted(exchange: Exchange, answer: bytes) -> bytes:
+    """Count an answer to a query, and return it."""
+    _count(answer, tcp=exchange.tcp)
+    return answer
+
+
+def accepted(seconds: float) -> None:
+    """Count an update that is stored."""
+    metrics.add("bossa_dns_updates_total", ("noerror",))
+    metrics.observe("bossa_dns_update_seconds", seconds)
+
+
+def changed(exchange: Exchange, step: Step) -> None:
+    """Log what an update did."""
+    zone = names.to_text(step.apex)
+    log.info("update", client=str(exchange.address), by=exchange.caller.text, zone=zone, serial=step.serial_to)
+
+
+def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:
+    """Log and count an update that is not done."""
+    metrics.add("bossa_dns_updates_total", (_rcode_text(why.code).lower(),))
+    log.warning(
+        "update refused",
+        client=str(exchange.address),
+        zone=names.to_text(zone) if zone is not None else None,
+        code=_rcode_text(why.code),
+        rule=why.reason,
+        **_signature(exchange),
+    )
+
+
+def not_stored(exchange: Exchange, zone: bytes | None, why: StoreFailed) -> None:
+    """Log and count an update that the store did not take."""
+    metrics.add("bossa_dns_updates_total", ("servfail",))
+    name = names.to_text(zone) if zone is not None else None
+    log.error("update not stored", client=str(exchange.address), zone=name, why=str(why))
+
+
+def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
+    """Log and count a request that got no further than its first checks; silence is neither."""
+    if request.reply is None:
+        return
+    exchange = request.exchange
+    update = exchange is not None and exchange.message.opcode == Opcode.UPDATE
+    if update:
+        metrics.add("bossa_dns_updates_total", (_rcode_text(request.reply[3] & 0xF).lower(),))
+    else:
+        _count(request.reply, tcp=tcp)
+    if exchange is None or exchange.signed is None:
+        log.debug("request not understood", client=host, why=request.reason)
+        return
+    zone = exchange.message.questions[0].name if exchange.message.questions else None
+    log.warning(
+        "update refused" if update else "signature refused",
+        client=host,
+        zone=names.to_text(zone) if zone else None,
+        code=_rcode_text(request.reply[3] & 0xF),
+        rule=request.reason,
+        **_signature(exchange),
+    )
+
+
+def _signature(exchange: Exchange) -> dict[str, object]:
+    """Return key, algorithm and clock offset as claimed; None where nothing was signed."""
+    if exchange.signed is None:
+        return {"key": None, "algorithm": None, "clock_offset": None}
+    raw = exchange.signed.request
+    return {
+        "key": names.to_text(raw.name),
+        "algorithm": tsig.algorithm_text(raw.algorithm),
+        "clock_offset": exchange.signed.offset,
+    }
+
+
+def _count(answer: bytes, *, tcp: bool) -> None:
+    metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", _rcode_text(answer[3] & 0xF)))
+
+
+def _rcode_text(rcode: int) -> str:
+    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)

@@ -1,0 +1,97 @@
+"""Datagrams one by one, for machines without recvmmsg(2): the same face as mmsg.Batch, some 60 % of its speed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from bossa.net import mmsg, peer
+from bossa.net.mmsg import ANSWER_FROM, PASSING, SLOT_SIZE, SLOTS, Answer
+
+# Room for the control message of either family.
+_CONTROL_SPACE = 64
+
+
+class PlainBatch:
+    """Receives from one UDP socket and answers, with recvfrom and sendto."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._wildcard = bool(sock.getsockopt(*ANSWER_FROM[sock.family]))
+        self._packets: list[tuple[bytes, bytes]] = []
+        self._answers: list[bytes] = []
+        self.dropped = 0
+
+    def receive(self) -> int:
+        """Take what is there, up to 32 datagrams, without waiting; return their number."""
+        self._packets = []
+        while len(self._packets) < SLOTS:
+            try:
+                self._packets.append(self._receive())
+            except OSError as e:
+                _check(e)
+                break
+        self._answers = [b""] * len(self._packets)
+        return len(self._packets)
+
+    def _receive(self) -> tuple[bytes, bytes]:
+        family = self._sock.family
+        if not self._wildcard:
+            data, sender = self._sock.recvfrom(SLOT_SIZE, socket.MSG_DONTWAIT)
+            return data, peer.encode(family, sender)
+        data, notes, _, sender = self._sock.recvmsg(SLOT_SIZE, _CONTROL_SPACE, socket.MSG_DONTWAIT)
+        return data, peer.encode(family, sender).ljust(peer.CONTROL_AT, b"\0") + b"".join(
+            peer.encode_control(level, kind, peer.without_interface(family, note)) for level, kind, note in notes
+        )
+
+    def packet(self, i: int) -> bytes:
+        """Return datagram ``i``."""
+        return self._packets[i][0]
+
+    def address(self, i: int) -> bytes:
+        """Return the return address of datagram ``i``; see :mod:`bossa.net.peer`."""
+        return self._packets[i][1]
+
+    def answer(self, i: int, data: bytes) -> None:
+        """Set the answer to datagram ``i``."""
+        if len(data) > SLOT_SIZE:
+            raise ValueError(f"an answer of {len(data)} octets is no datagram")
+        self._answers[i] = data
+
+    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int:
+        """Receive a batch, answer and send; return how many datagrams there were.  See mmsg.Batch.turn."""
+        count = self.receive()
+        for i, (packet, address) in enumerate(self._packets):
+            tail = prepared.get(packet[2:])
+            self.answer(i, (answer(packet, address) or b"") if tail is None else packet[:2] + tail)
+        self.send()
+        return count
+
+    def send(self) -> int:
+        """Send the answers that were set; return how many went out."""
+        sent = 0
+        for data, (_, address) in zip(self._answers, self._packets, strict=True):
+            if data:
+                out = self._send(data, address)
+                sent += out
+                self.dropped += not out
+        return sent
+
+    def _send(self, data: bytes, address: bytes) -> bool:
+        for _ in range(2):
+            try:
+                self._sock.sendmsg([data], peer.control(address), socket.MSG_DONTWAIT, peer.decode(address))
+            except BlockingIOError:
+                if not mmsg.writable(self._sock.fileno()):
+                    break
+            except OSError as e:
+                _check(e)
+                break
+            else:
+                return True
+        return False
+
+
+def _check(error: OSError) -> None:
+    if error.errno not in PASSING:
+        raise error
