@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -35,7 +36,7 @@ from bossa.config.load import find, load
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
-from bossa.dns import exchange, query, tsig
+from bossa.dns import exchange, tsig
 from bossa.dns.names import to_text
 from bossa.dns.ports import KeyRow
 from bossa.dns.resolvconf import nameservers
@@ -47,7 +48,7 @@ from bossa.dns.server.service import Names
 from bossa.dns.tsig import Algorithm, Key
 from bossa.files import atomic
 from bossa.files.sqlite import DatabaseRefused
-from bossa.net import control, tcp, udp
+from bossa.net import control, notify, tcp, udp
 from bossa.net.holder import CannotListen
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
@@ -108,6 +109,7 @@ async def _run(flags: UpFlags, settings: Settings) -> int:
         await server.start()
         await server.ended.wait()
         log.info("stopping")
+        notify.tell("STOPPING=1")
     log.stop()
     return Exit.OK
 
@@ -127,11 +129,11 @@ class Server:
         atomic.make_private_dir(self._data)
         self._engine = SqliteEngine.open(self._data / DATABASE)
         exits.callback(self._engine.close)
-        self._names = Names(ZoneRows(self._engine), self._publish, recursion=True)
+        self._rows = ZoneRows(self._engine)
+        self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(_DNS)) for host in settings.listen.addresses]
         self._forwarder = Forwarder(upstreams(settings), own)
-        access = query.Access(settings.dns.recursion)
-        self._owner = Owner(self._names, answer_settings(settings), access, self._forwarder.ask, time.time)
+        self._owner = Owner(self._names, answer_settings(settings), self._forwarder.ask, time.time)
         self._pool: Pool
         self._tcp: tcp.TcpServer
 
@@ -144,13 +146,9 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._later(self._reload_by_signal()))
         listening = self._listen()
         web = self._listen_web()
-        seal = open_seal(self._data)
-        self._names.load(lambda row: open_key(seal, row))
-        office = Office(
-            **self._office_parts(seal),
-            status=self.status,
-            reload=self.reload,
-        )
+        seal = open_seal(self._data, self._rows)
+        self._load(seal)
+        office = self._open_office(seal)
         await self._start_dns(*listening)
         if not is_founded(self._names):
             await found(office, self._settings.listen.addresses)
@@ -159,8 +157,33 @@ class Server:
         self._greet()
         self._later(self._start_slow(web))
 
-    def _office_parts(self, seal: Seal) -> dict[str, Any]:
-        return office_parts(self._names, self._data, self._settings, seal, self._engine)
+    def _load(self, seal: Seal) -> None:
+        """Read all zones; what is there to stay is kept out of the garbage collector's rounds."""
+        gc.disable()
+        try:
+            self._names.load(lambda row: open_key(seal, row))
+        finally:
+            gc.enable()
+        gc.freeze()
+
+    def _open_office(self, seal: Seal) -> Office:
+        parts = office_parts(self._names, self._data, self._settings, seal, self._engine)
+
+        async def backup(path: Path) -> None:
+            await self._engine.backup(path)
+            self._last_backup = time.time()
+
+        async def reload() -> list[str]:
+            try:
+                lines = await self.reload()
+            except ConfigError as e:
+                problem = e.problems[0]
+                raise Failure(problem.where, problem.what, problem.fix) from None
+            office.md5 = self._settings.dns.tsig_md5
+            return lines
+
+        office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        return office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
         """Open the name server's sockets: UDP by worker, then TCP."""
@@ -240,6 +263,7 @@ class Server:
             web = [[host, listen.port(_WEB)] for host in listen.addresses] if self._settings.web.enabled else []
             with open(self._flags.ready_fd, "w") as ready:
                 ready.write(json.dumps({"dns": dns, "web": web, "pid": os.getpid()}) + "\n")
+        notify.tell("READY=1")
 
     # What the operator's verbs and the page ask of a running server.
 
@@ -286,7 +310,6 @@ class Server:
         difference = self._settings.difference(new)
         self._settings = self._settings.taking(new)
         self._owner.settings = answer_settings(self._settings)
-        self._owner.access = query.Access(self._settings.dns.recursion)
         self._pool.set_near(nearness.encode(self._settings.dns.recursion))
         self._forwarder.use(upstreams(self._settings))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
@@ -330,7 +353,8 @@ def _log_bug(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def answer_settings(settings: Settings) -> exchange.Settings:
     """Return what answers depend on beside the zones."""
     dns = settings.dns
-    return exchange.Settings(edns_size=dns.edns_size, tsig=tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac))
+    policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac, max_fudge=dns.fudge)
+    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
 
 
 def upstreams(settings: Settings) -> list[tuple[str, int]]:
@@ -343,8 +367,13 @@ def upstreams(settings: Settings) -> list[tuple[str, int]]:
         return []
 
 
-def open_seal(data: Path) -> Seal:
-    """Return the seal of a data directory, whose master key is made when there is none."""
+def open_seal(data: Path, rows: ZoneRows) -> Seal:
+    """Return the seal of a data directory, whose master key is made when there is none.
+
+    Raises Unsealable for a master key that got lost: a new one would open nothing.
+    """
+    if not (data / MASTER_KEY).exists() and rows.tsig_keys():
+        raise Unsealable("it is gone, and the store holds keys that are sealed under it")
     return Seal(atomic.create_once(data / MASTER_KEY, os.urandom(KEY_SIZE)))
 
 
@@ -375,10 +404,11 @@ async def offline(data: Path) -> AsyncIterator[Office]:
         engine = SqliteEngine.open(data / DATABASE)
     except DatabaseRefused as e:
         raise Failure(str(data), str(e), "ask again in a moment, or stop what holds it", Exit.UNREACHABLE) from e
-    served = Names(ZoneRows(engine), _to_nobody, recursion=False)
+    rows = ZoneRows(engine)
+    served = Names(rows, _to_nobody, recursion=False)
     editing: asyncio.Task[None] | None = None
     try:
-        seal = open_seal(data)
+        seal = open_seal(data, rows)
         served.load(lambda row: open_key(seal, row))
         editing = asyncio.get_running_loop().create_task(served.run())
         yield Office(**office_parts(served, data, settings, seal, engine))

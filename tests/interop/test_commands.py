@@ -305,9 +305,9 @@ def test_a_backup_of_a_running_server_restores_elsewhere(domain: Domain, tmp_pat
     assert domain.ask("saved", key=domain.admin_key).had_tsig
 
 
-def test_install_service_to_standard_output_is_a_unit(shared_domain: Domain) -> None:
-    """`install-service` is the only command that writes elsewhere; --print shows what it would write."""
-    done = shared_domain.run("install-service", "--print")
+def test_install_service_without_doing_it_prints_a_unit(shared_domain: Domain) -> None:
+    """`install-service` is the only command that writes elsewhere; --dry-run shows what it would write."""
+    done = shared_domain.run("install-service", "--dry-run")
     assert done.returncode == OK, done.stderr
     for word in ("[Unit]", "[Service]", "ExecStart=", "[Install]"):
         assert word in done.stdout

@@ -197,7 +197,7 @@ def file_size_limit(domain: Domain, room: int) -> Iterator[Callable[[], None]]:
     try:
         yield lift
     finally:
-        if domain.server.running:
+        if domain.server.running and domain.server.pid == pid:
             lift()
 
 

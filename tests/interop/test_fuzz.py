@@ -183,15 +183,14 @@ def memory(domain: Domain) -> int:
 
 def clean(domain: Domain) -> None:
     """Put the zone back as it was, so that memory grows by no records."""
-    file = domain.home / f"{NAME}.zone"
-    domain.run("zone", "import", NAME, str(file), "--replace", check=True)
+    domain.add_zone(NAME, ZONE, replace=True)
 
 
 def fuzz(domain: Domain, total: int, seed: int) -> None:
     """Send so many packets, a quarter of them over TCP; check processes, memory and log."""
     key = domain.add_key("fuzz")
     domain.add_zone(NAME, ZONE)
-    domain.allow(NAME, "key:fuzz", "--zone", "--types", "ANY")
+    domain.allow(NAME, "key:fuzz", types=["ANY"])
     source = stream(seed, key)
     over_udp(domain, in_batches(source, total // 8))
     over_tcp(domain, in_batches(source, total // 8))

@@ -45,7 +45,7 @@ def test_nsupdate_signs_with_every_algorithm(shared_domain: Domain, tmp_path: Pa
     """The key file is what `bossa key add` prints."""
     file = tmp_path / "key"
     file.write_text(shared_domain.run("key", "add", f"ns-{label}", "--algorithm", algorithm, check=True).stdout)
-    shared_domain.allow("bossa.test", f"key:ns-{label}", "--subdomain", f"{label}.bossa.test")
+    shared_domain.allow("bossa.test", f"key:ns-{label}", "subdomain", f"{label}.bossa.test")
     done = nsupdate(shared_domain, f"update add x.{label}.bossa.test 60 TXT hello", "-k", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert shared_domain.values(f"x.{label}", "TXT") == ['"hello"']

@@ -81,11 +81,11 @@ def keys(shared_domain: Domain) -> Iterator[dict[str, TsigKey]]:
     shared_domain.add_zone(NAME, ZONE)
     made = {name: shared_domain.add_key(name) for name in KEYS}
     for who, *scope in RULES:
-        shared_domain.allow(NAME, who, *scope)
+        shared_domain.run("policy", "add", NAME, "--allow", who, *scope, check=True)
     yield made
-    shared_domain.run("zone", "remove", NAME, check=True)
+    shared_domain.remove_zone(NAME)
     for name in KEYS:
-        shared_domain.run("key", "remove", name, check=True)
+        shared_domain.remove_key(name)
 
 
 def owner_of(case: Case) -> str:
@@ -183,9 +183,9 @@ def test_unsigned_updates_are_taken_from_a_network_only_where_a_rule_says_so(dom
     """net:CIDR is for a lab, never by default."""
     unsigned = packets.update(domain.name, packets.record(f"x.{domain.name}", "A", "192.0.2.1", ttl=60))
     assert packets.rcode(domain.exchange(unsigned)) == REFUSED
-    domain.allow(domain.name, "net:192.0.2.0/24", "--zone")
+    domain.run("policy", "add", domain.name, "--allow", "net:192.0.2.0/24", "--zone", check=True)
     assert packets.rcode(domain.exchange(unsigned)) == REFUSED
-    domain.allow(domain.name, "net:127.0.0.0/8", "--subdomain", domain.name, "--types", "A")
+    domain.allow(domain.name, "net:127.0.0.0/8", "subdomain", domain.name, ["A"])
     assert packets.rcode(domain.exchange(unsigned)) == NOERROR
     assert domain.values("x") == ["192.0.2.1"]
 
@@ -193,7 +193,7 @@ def test_unsigned_updates_are_taken_from_a_network_only_where_a_rule_says_so(dom
 def test_a_rule_that_was_removed_allows_nothing_more(domain: Domain) -> None:
     """`bossa policy remove` takes effect while the server runs."""
     key = domain.add_key("k")
-    domain.allow(domain.name, "key:k", "--zone")
+    domain.allow(domain.name, "key:k")
     update = domain.update(key=key)
     update.add("x", 60, "A", "192.0.2.1")
     assert domain.send(update).rcode() == NOERROR

@@ -31,7 +31,7 @@ _RDATAS = {
 }
 _ASKED = [*_RDATAS, types.SOA, types.DS, types.ANY, types.SRV]
 _LOCAL = ipaddress.ip_address("127.0.0.1")
-_ACCESS = query.Access((ipaddress.ip_network("127.0.0.0/8"),))
+_SETTINGS = Settings(recursion=(ipaddress.ip_network("127.0.0.0/8"),))
 
 
 def _change(owner: bytes, rtype: int, rdatas: tuple[bytes, ...], draft: Draft) -> None:
@@ -65,9 +65,9 @@ def _packet(name: bytes, rtype: int, *, edns: bool) -> bytes:
 
 
 def _owners_answer(zones: Zones, packet: bytes) -> bytes | query.PassOn:
-    exchange = open_exchange(packet, _LOCAL, {}, 0, Settings(), tcp=False)
+    exchange = open_exchange(packet, _LOCAL, {}, 0, _SETTINGS, tcp=False)
     assert isinstance(exchange, Exchange)
-    return query.answer(exchange, zones, {}, _ACCESS)
+    return query.answer(exchange, zones, {})
 
 
 def _sections(wire: bytes) -> tuple[int, list[set[str]]]:
@@ -113,6 +113,11 @@ def test_image_after_deltas_agrees_with_the_owner(changes: list[tuple[str, int, 
         _compare(image, zones, asked)
         del zones[sub.apex]
         image.apply(preparer.forget_zone(sub).encode())
+        _compare(image, zones, asked)
+        other = zone("t.", "a TXT hi\nx.sub A 10.2.2.2\n*.b AAAA ::2\n")
+        zones[other.apex] = other
+        image.apply(preparer.zone_forms(other).encode())
+        image.apply(preparer.refresh({*ground.names(), *preparer.zone_names(other)}, ground).encode())
         _compare(image, zones, asked)
 
 

@@ -26,6 +26,10 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     private_reverse: bool = False
 
 
+# Under a stream of updates a worker is always a few changes behind.
+MANY_BEHIND = 100
+
+
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One query worker: the revision of the zones that it answers from, and how many changes it is behind."""
 
@@ -34,6 +38,11 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     behind: int = 0
     started: float = 0.0
+
+    @property
+    def late(self) -> bool:
+        """Whether the worker is further behind than one that keeps up."""
+        return self.behind >= MANY_BEHIND
 
 
 class UpdateCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +88,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def troubles(self) -> tuple[str, ...]:
         """What is wrong just now, a sentence each; empty when the server is well."""
-        late = [w for w in self.workers if w.behind]
+        late = [w for w in self.workers if w.late]
         found = [f"Query worker {w.number} (pid {w.pid}) is {w.behind} changes behind." for w in late]
         if self.store.failing:
             found.insert(0, f"The store cannot write: {self.store.failing}.")

@@ -131,8 +131,8 @@ KEYS: dict[str, Key] = {
     "dns.workers": Key(kinds.whole(0, 64, 2), lambda _: default_workers(), restart=True),
     "dns.recursion": Key(kinds.NETWORKS, _always(NEAR)),
     "dns.forwarders": Key(kinds.ENDPOINTS, _always(())),
-    # RFC 6891 §6.2.3: values under 512 count as 512.
-    "dns.edns_size": Key(kinds.whole(512, 4096, 1232), _always(1232)),
+    # RFC 6891 §6.2.3: values under 512 count as 512.  Prepared answers are cut to it.
+    "dns.edns_size": Key(kinds.whole(512, 4096, 1232), _always(1232), restart=True),
     "dns.tcp_connections": Key(kinds.whole(1, 10000, 150), _always(150)),
     "dns.tcp_idle": Key(kinds.whole(1, 3600, 10), _always(10)),
     "dns.tsig_md5": Key(kinds.YES, _always(False)),

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from bossa.dns import tsig
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.message import MAX_MESSAGE, MAX_UDP_PLAIN, Edns, Flag, Message, Reply, encode_reply, head, read_edns
-from bossa.dns.policy import Address, Caller
+from bossa.dns.policy import Address, Caller, Network
+from bossa.dns.types import Opcode
 from bossa.wire import WireError
 
 EDE_OPTION = 15
@@ -27,6 +28,12 @@ class Settings:
 
     edns_size: int = 1232
     tsig: tsig.Policy = tsig.Policy()
+    # Whose questions are passed on.
+    recursion: tuple[Network, ...] = ()
+
+    def may_recurse(self, address: Address) -> bool:
+        """Tell whether this client's questions are passed on."""
+        return any(address in network for network in self.recursion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Exchange:
     now: int
     edns_size: int
     tcp: bool = False
+    recursion: bool = False
 
     @property
     def caller(self) -> Caller:
@@ -48,9 +56,11 @@ class Exchange:
         key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
         return Caller(self.address, key)
 
-    def finish(self, reply: Reply, *, ede: Ede | None = None, flags: int = 0) -> bytes:
+    def finish(self, reply: Reply, *, ede: Ede | None = None) -> bytes:
         """Encode and sign the reply."""
         edns = self._edns(ede)
+        # The bit has no meaning in answers to updates (RFC 2136 §2.2).
+        flags = Flag.RA if self.recursion and self.message.opcode == Opcode.QUERY else 0
         wire = encode_reply(self.message, reply, self.limit, edns, flags=flags, reserve=self.tsig_space())
         return self.sign(wire)
 
@@ -112,7 +122,8 @@ def open_exchange(
     except WireError as e:
         return Rejected(format_error(wire), str(e))
     limit = MAX_MESSAGE if tcp else min(edns.size, settings.edns_size) if edns else MAX_UDP_PLAIN
-    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size, tcp)
+    recursion = settings.may_recurse(address)
+    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size, tcp, recursion)
     if isinstance(signed, tsig.Unverified):
         return Rejected(exchange.finish(Reply(Rcode.NOTAUTH)), f"{signed.error.name}: {signed.reason}", exchange)
     if edns and edns.version > 0:

@@ -30,10 +30,13 @@ class Zones(dict[bytes, Zone]):
 
     def find(self, name: bytes) -> Zone | None:
         """Return the zone with the longest apex at or above the key ``name``."""
+        return next(self.covering(name), None)
+
+    def covering(self, name: bytes) -> Iterator[Zone]:
+        """Yield every zone whose apex is at or above the key ``name``."""
         for candidate in names.ancestors(name):
             if (zone := self.get(candidate)) is not None:
-                return zone
-        return None
+                yield zone
 
     def find_for(self, name: bytes, qtype: int) -> Zone | None:
         """Return the zone that answers: for DS at an apex that is the parent's, where we have it.  RFC 4035 §3.1.4.1"""

@@ -82,13 +82,14 @@ class Preparer:
         self._negative_forms(zone, delta)
         return delta
 
-    def refresh(self, names: Iterable[bytes]) -> Delta:
-        """Prepare names anew of which the image holds something else."""
+    def refresh(self, names: Iterable[bytes], former: Zone | None = None) -> Delta:
+        """Prepare names anew that showed another zone's records before: a zone's above, or those of ``former``."""
         delta = Delta()
         for name in names:
-            zone = self._zones.find(name)
-            node = zone.node(name) if zone else ()
-            delta.gone_entries += _keys(name, node)
+            for zone in self._zones.covering(name):
+                delta.gone_entries += _keys(name, zone.node(name))
+            if former is not None:
+                delta.gone_entries += _keys(name, former.node(name))
             self._prepare(name, delta)
         return delta
 
@@ -102,10 +103,8 @@ class Preparer:
         old = zone.names()
         above = self._zones.find(zone.apex)
         again = {zone.apex, *(above.below(zone.apex) if above else ())}
-        delta = self.refresh({*old, *again, *self._consulted})
+        delta = self.refresh({*old, *again, *self._consulted}, zone)
         delta.gone_forms += [b"n" + zone.apex, b"x" + zone.apex]
-        for name in old:
-            delta.gone_entries += _keys(name, zone.node(name))
         return delta
 
     def after(self, steps: Iterable[Step]) -> Delta:

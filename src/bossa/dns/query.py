@@ -13,8 +13,7 @@ from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
 from bossa.dns.message import Flag, Reply
-from bossa.dns.policy import Address, Network
-from bossa.dns.ports import ZoneOptions
+from bossa.dns.policy import Network
 
 _TRANSFERS = (types.AXFR, types.IXFR)
 
@@ -24,31 +23,12 @@ class PassOn:
     """The question is not for our zones, and this client may have it passed on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may ask what: by zone, and whose questions are passed on."""
-
-    recursion: tuple[Network, ...] = ()
-
-    def may_recurse(self, address: Address) -> bool:
-        """Tell whether this client's questions are passed on."""
-        return any(address in network for network in self.recursion)
-
-
-def is_open(options: ZoneOptions | None) -> bool:
-    """Tell whether a zone answers everybody."""
-    return options is None or not options.allow_query
-
-
-def answer(
-    exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], access: Access
-) -> bytes | PassOn:
+def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]]) -> bytes | PassOn:
     """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody."""
     message = exchange.message
     if len(message.questions) != 1:
         return failure(exchange, Rcode.FORMERR)
     question = message.questions[0]
-    recursion = access.may_recurse(exchange.address)
     if question.rclass != types.IN:
         return failure(exchange, Rcode.REFUSED, Ede.NOT_SUPPORTED)
     if question.type in _TRANSFERS or question.type == types.TKEY:
@@ -57,7 +37,7 @@ def answer(
         return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
     zone = zones.find_for(question.name.lower(), question.type)
     if zone is None:
-        if recursion and message.flags & Flag.RD:
+        if exchange.recursion and message.flags & Flag.RD:
             return PassOn()
         return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
     networks = closed.get(zone.apex)
@@ -65,7 +45,7 @@ def answer(
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
     found = lookup(zones, question.name, question.type)
     assert found is not None, "the name is in a zone of ours"
-    return exchange.finish(_reply(found), flags=Flag.RA if recursion else 0)
+    return exchange.finish(_reply(found))
 
 
 def _reply(found: Answer) -> Reply:

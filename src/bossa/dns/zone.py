@@ -120,11 +120,12 @@ class Zone:
     :meth:`put` change it.
     """
 
-    __slots__ = ("_children", "apex", "cuts", "nodes")
+    __slots__ = ("_children", "_count", "apex", "cuts", "nodes")
 
     def __init__(self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]] = ()) -> None:
         self.apex = apex
         self.nodes: dict[bytes, tuple[RRset, ...]] = {}
+        self._count = 0
         # Names that may hide what is below them: owners of NS, the apex left out, and of DNAME.
         self.cuts: set[bytes] = set()
         # How many children a name has, for empty non-terminals; only names with children are here.
@@ -168,11 +169,14 @@ class Zone:
         if rtype in (types.NS, types.DNAME):
             self._note_cut(owner, rtype, rrset)
         old = self.nodes.get(owner)
+        if rrset is not None:
+            self._count += len(rrset.rdatas)
         if old is None:
             if rrset is not None:
                 self._grow(owner)
                 self.nodes[owner] = (rrset,)
             return
+        self._count -= sum(len(one.rdatas) for one in old if one.type == rtype)
         rest = tuple(one for one in old if one.type != rtype)
         if rrset is not None:
             self.nodes[owner] = (*rest, rrset)
@@ -213,8 +217,8 @@ class Zone:
                 yield owner, rrset
 
     def count(self) -> int:
-        """Count the records."""
-        return sum(len(rrset.rdatas) for node in self.nodes.values() for rrset in node)
+        """Return the number of records."""
+        return self._count
 
     def _grow(self, name: bytes) -> None:
         """Count a new node with its parent, and its parent too when that is new in the tree."""

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from bossa.net.peer import Peer
@@ -102,24 +101,24 @@ def _holder(protocol: str, host: str, port: int) -> str:
 
 def _table(protocol: str) -> Iterator[Entry]:
     for name in (protocol, f"{protocol}6"):
-        with suppress(OSError):
-            yield from entries(Path("/proc/net", name).read_text())
+        with suppress(OSError), open(f"/proc/net/{name}") as table:
+            yield from entries(table.read())
 
 
 def _process(inode: int) -> int | None:
     """Return the id of a process that has the socket open."""
     wanted = f"socket:[{inode}]"
-    for directory in Path("/proc").glob("[0-9]*"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         # Processes end while we look, and those of others are closed to us.
         with suppress(OSError):
-            for fd in os.scandir(directory / "fd"):
+            for fd in os.listdir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
-                    if os.readlink(fd.path) == wanted:
-                        return int(directory.name)
+                    if os.readlink(f"/proc/{pid}/fd/{fd}") == wanted:
+                        return int(pid)
     return None
 
 
 def _name(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+    with suppress(OSError), open(f"/proc/{pid}/comm") as comm:
+        return comm.read().strip()
     return "?"

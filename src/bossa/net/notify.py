@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -13,9 +14,6 @@ def tell(state: str) -> None:
         return
     # An address in the abstract namespace is written with @ and begins with a zero octet.
     target = "\0" + address[1:] if address[0] == "@" else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        try:
-            sock.sendto(state.encode(), target)
-        except OSError:
-            # Nobody is there any more; the service goes on without being watched.
-            pass
+    # Nobody may be there any more; the service goes on without being watched.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.sendto(state.encode(), target)

@@ -68,7 +68,8 @@ class TcpServer:
         self.handler = handler
         self.limits = limits
         self.counts: Counter[str] = Counter()
-        self._hosts: dict[str, set[Connection]] = {}
+        # In the order in which they came, which decides between those that are quiet equally long.
+        self._hosts: dict[str, dict[Connection, None]] = {}
         self._count = 0
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -106,7 +107,7 @@ class TcpServer:
         """Take a new connection in, if need be in the place of the one that has been quiet longest."""
         self.counts["opened"] += 1
         host = connection.peer.host
-        same = self._hosts.get(host, set())
+        same = self._hosts.get(host, {})
         if len(same) >= self.limits.per_address:
             room = self._make_room(same)
         else:
@@ -115,7 +116,7 @@ class TcpServer:
             self.counts["refused"] += 1
             return False
         # Looked up again: the one that made room may have been the last of this host.
-        self._hosts.setdefault(host, set()).add(connection)
+        self._hosts.setdefault(host, {})[connection] = None
         self._count += 1
         return True
 
@@ -124,7 +125,7 @@ class TcpServer:
         same = self._hosts.get(connection.peer.host)
         if same is None or connection not in same:
             return
-        same.remove(connection)
+        del same[connection]
         if not same:
             del self._hosts[connection.peer.host]
         self._count -= 1

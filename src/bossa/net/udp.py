@@ -1,4 +1,4 @@
-"""Sockets of a datagram service: opening them for one or many workers, the loop that serves them, answers sent later.
+"""UDP sockets: opening them for one or many workers, and answers sent later than their batch.
 
 A wildcard socket has the kernel say with each datagram which local address was
 asked (IP_PKTINFO, RFC 3542 §6.1 for IPv6), and the answer leaves from there;
@@ -8,128 +8,17 @@ IPv6 only, so that 0.0.0.0 and :: can be listened on side by side.
 
 from __future__ import annotations
 
-import ipaddress
-import select
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 from bossa.net import mmsg, peer
-from bossa.net.holder import CannotListen, cannot_listen
-from bossa.net.mmsg import SLOTS, Answer
-from bossa.net.plain import PlainBatch
+from bossa.net.batches import Batches, open_batch
+from bossa.net.holder import cannot_listen
 
 # Bursts wait here while a worker applies a change; the kernel grants up to net.core.rmem_max.
 _BUFFER = 4 << 20
-# Full batches from one socket before the others, and the control descriptor, get their turn.
-_BATCHES = 4
-# Ports that the kernel chose for UDP and that TCP may turn out to have taken.
-_CHOICES = 16
+_EVERY_ADDRESS = ("0.0.0.0", "::")
 
-__all__ = [
-    "Batches",
-    "CannotListen",
-    "Door",
-    "Listening",
-    "listen",
-    "open_batch",
-    "open_sockets",
-    "open_tcp",
-    "reply",
-    "serve",
-]
-
-
-class Batches(Protocol):
-    """Datagrams of one socket in batches; see :class:`bossa.net.mmsg.Batch`."""
-
-    dropped: int
-
-    def receive(self) -> int: ...
-    def packet(self, i: int) -> bytes: ...
-    def address(self, i: int) -> bytes: ...
-    def answer(self, i: int, data: bytes) -> None: ...
-    def send(self) -> int: ...
-    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int: ...
-
-
-class Door(NamedTuple):
-    """A socket, and who answers what comes through it."""
-
-    sock: socket.socket
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """The sockets of a service: ``udp[i][k]`` worker i's for address k, ``tcp[k]`` bound for address k."""
-
-    udp: list[list[socket.socket]]
-    tcp: list[socket.socket]
-
-    @property
-    def port(self) -> int:
-        """The port of them all."""
-        port: int = self.udp[0][0].getsockname()[1]
-        return port
-
-    def close(self) -> None:
-        """Close every socket."""
-        for sock in [*self.tcp, *(one for group in self.udp for one in group)]:
-            sock.close()
-
-
-def listen(addresses: Sequence[str], port: int, copies: int = 1) -> Listening:
-    """Bind every address for UDP, once for each of ``copies`` workers, and for TCP, all to one port.
-
-    Port 0 lets the kernel choose.  Raises CannotListen.
-    """
-    for last in [False] * (_CHOICES if port == 0 else 0) + [True]:
-        try:
-            return _listen(addresses, port, copies)
-        except CannotListen as e:
-            # A chosen port was free for the first socket, and taken for a later one.
-            if last or not e.in_use:
-                raise
-    raise AssertionError("the last try returns or raises")
-
-
-def _listen(addresses: Sequence[str], port: int, copies: int) -> Listening:
-    opened: list[list[socket.socket]] = []
-    tcp: list[socket.socket] = []
-    try:
-        for host in addresses:
-            opened.append(open_sockets(host, port, copies))
-            port = opened[0][0].getsockname()[1]
-            tcp.append(open_tcp(host, port))
-    except CannotListen:
-        Listening(opened, tcp).close()
-        raise
-    return Listening([list(group) for group in zip(*opened, strict=True)], tcp)
-
-
-def open_tcp(host: str, port: int) -> socket.socket:
-    """Bind one TCP socket; raises CannotListen.
-
-    It listens already, since a bound one with SO_REUSEADDR does not yet keep others from the port.
-    """
-    family, kind, protocol, address = _resolve(host, port, socket.SOCK_STREAM)
-    try:
-        sock = socket.socket(family, kind, protocol)
-    except OSError as e:
-        raise cannot_listen("tcp", host, port, e) from e
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen()
-    except OSError as e:
-        sock.close()
-        raise cannot_listen("tcp", host, port, e) from e
-    return sock
+__all__ = ["Batches", "open_batch", "open_sockets", "reply"]
 
 
 def open_sockets(host: str, port: int, count: int = 1) -> list[socket.socket]:
@@ -153,25 +42,18 @@ def open_sockets(host: str, port: int, count: int = 1) -> list[socket.socket]:
 
 
 def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
-    family, kind, protocol, address = _resolve(host, port, socket.SOCK_DGRAM)
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=numeric)[0]
     sock = socket.socket(family, kind, protocol)
     try:
         _prepare(sock, shared=shared)
-        if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        if address[0] in _EVERY_ADDRESS:
             sock.setsockopt(*mmsg.ANSWER_FROM[family], 1)
         sock.bind(address)
     except OSError:
         sock.close()
         raise
     return sock
-
-
-def _resolve(
-    host: str, port: int, kind: int
-) -> tuple[socket.AddressFamily, socket.SocketKind, int, peer.SocketAddress]:
-    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    family, found, protocol, _, address = socket.getaddrinfo(host, port, type=kind, flags=flags)[0]
-    return family, found, protocol, address  # type: ignore[return-value]  # numeric addresses have no other form
 
 
 def _prepare(sock: socket.socket, *, shared: bool) -> None:
@@ -181,11 +63,6 @@ def _prepare(sock: socket.socket, *, shared: bool) -> None:
         sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-
-
-def open_batch(sock: socket.socket) -> Batches:
-    """Return the fastest way of receiving in batches that this machine has."""
-    return mmsg.Batch(sock) if mmsg.available() else PlainBatch(sock)
 
 
 def reply(sock: socket.socket, data: bytes, address: bytes) -> bool:
@@ -201,29 +78,3 @@ def reply(sock: socket.socket, data: bytes, address: bytes) -> bool:
             raise
         return False
     return True
-
-
-def serve(doors: Sequence[Door], prepared: Mapping[bytes, bytes], control: int, on_control: Callable[[], bool]) -> None:
-    """Answer what comes through the doors until ``on_control`` returns False.
-
-    ``on_control`` is called when the descriptor ``control`` can be read or is
-    at its end, and has its turn after at most four batches of each socket.
-    See Batch.turn for ``prepared``, which may change between turns.
-    """
-    poller = select.poll()
-    poller.register(control, select.POLLIN)
-    rooms = {}
-    for sock, answer in doors:
-        poller.register(sock, select.POLLIN)
-        rooms[sock.fileno()] = open_batch(sock), answer
-    while True:
-        for fd, _ in poller.poll():
-            if fd == control:
-                if not on_control():
-                    return
-                continue
-            batch, answer = rooms[fd]
-            for _ in range(_BATCHES):
-                # A batch that is not full has emptied the socket.
-                if batch.turn(prepared, answer) < SLOTS:
-                    break

@@ -107,7 +107,7 @@ class Metrics:
 
     def read(self, name: str, reading: Reading) -> None:
         """Have a metric's values asked for when somebody looks, instead of kept: for zones that come and go."""
-        self._series[name] = {}
+        self._series[name].clear()
         self._readings[name] = reading
 
     def series(self, name: str) -> dict[Labels, float]:

@@ -8,6 +8,7 @@ writes to the source database while this function is sleeping".
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -43,7 +44,9 @@ class Copy:
         if self._backup is not None:
             self._backup.close(True)
         self._close()
-        self._partial.unlink(missing_ok=True)
+        # What hindered the copy may hinder this too, and is what the caller hears of.
+        with suppress(OSError):
+            self._partial.unlink()
 
     def _begin(self, source: apsw.Connection) -> apsw.Backup:
         # What a crash left of an earlier copy is of no use.

@@ -7,13 +7,14 @@ dnspython, which also checks the signatures of answers to signed messages.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,6 +27,11 @@ import dns.rdataclass
 import dns.tsig
 import dns.update
 
+from bossa.admin import keys, policies, rows, zones
+from bossa.cli.call import Stream, call
+from bossa.dns import names as dns_names
+from bossa.dns.zone import Mark, Origin
+from bossa.dns.zonefile import Source, load_zone
 from bossa.testing.ports import Reservation, reserve
 from bossa.testing.process import Server, StartFailed
 
@@ -194,21 +200,33 @@ class Domain:
         assert not check or done.returncode == 0, f"bossa {' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done
 
+    # What the commands do, without starting a program for each
+
     def add_key(self, name: str, algorithm: str = "hmac-sha256", secret: str = "") -> TsigKey:
-        """Make a TSIG key with ``bossa key add``; without a secret the server chooses one."""
-        wish = ["--secret", secret] if secret else []
-        done = self.run("key", "add", name, "--algorithm", algorithm, *wish, check=True)
-        return TsigKey(name, algorithm, secret) if secret else TsigKey.parse(done.stdout)
+        """Make a TSIG key, as ``bossa key add`` does; without a secret the server chooses one."""
+        shown = call(self.data, keys.key_add, keys.KeyAdd(name=name, algorithm=algorithm, secret=secret))
+        return TsigKey.parse(shown.clause)
 
-    def allow(self, zone: str, who: str, *scope: str) -> None:
-        """Append a rule with ``bossa policy add ZONE --allow WHO SCOPE…``."""
-        self.run("policy", "add", zone, "--allow", who, *scope, check=True)
+    def remove_key(self, name: str) -> None:
+        """Forget a TSIG key."""
+        call(self.data, keys.key_remove, keys.KeyNamed(name))
 
-    def add_zone(self, name: str, text: str) -> None:
-        """Import a zone from master-file text."""
-        file = self.home / f"{name.rstrip('.')}.zone"
-        file.write_text(text)
-        self.run("zone", "import", name, str(file), check=True)
+    def allow(self, zone: str, who: str, scope: str = "zone", what: str = "", types: Sequence[str] = ()) -> None:
+        """Append a rule: ``allow("bossa.test", "key:k", "subdomain", "lab.bossa.test", ["A", "AAAA"])``."""
+        rule = policies.PolicyAdd(zone=zone, who=who, scope=scope, what=what, types=tuple(types))
+        call(self.data, policies.policy_add, rule)
+
+    def add_zone(self, name: str, text: str, *, replace: bool = False) -> None:
+        """Make a zone of master-file text; raises ZoneFileError."""
+        rrsets = load_zone(
+            Source(f"zone {name}", io.StringIO(text)), dns_names.from_text(name).lower(), mark=Mark(Origin.FILE, 0)
+        )
+        chunks = Stream(rows.chunks(rrsets, marks=False))
+        call(self.data, zones.zone_import, zones.ZoneImport(name=name, replace=replace), chunks)
+
+    def remove_zone(self, name: str) -> None:
+        """Forget a zone."""
+        call(self.data, zones.zone_remove, zones.ZoneNamed(name))
 
     # Messages
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from bossa.testing.domain import Domain
+if TYPE_CHECKING:
+    # pytest loads this module in every run of everybody who has bossa: the rest comes when a fixture is used.
+    from bossa.testing.domain import Domain
 
 
 class DomainFactory(Protocol):
@@ -33,6 +35,8 @@ def domain(domain_factory: DomainFactory) -> Domain:
 @pytest.fixture
 def domain_factory(tmp_path: Path) -> Iterator[DomainFactory]:
     """Yield a function that starts domains for this test."""
+    from bossa.testing.domain import Domain
+
     started: list[Domain] = []
 
     def factory(*, name: str = "bossa.test", config_toml: str = "", workers: int = 1) -> Domain:
@@ -52,6 +56,8 @@ def domain_factory(tmp_path: Path) -> Iterator[DomainFactory]:
 @pytest.fixture(scope="session")
 def shared_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Domain]:
     """Yield one domain for the whole run."""
+    from bossa.testing.domain import Domain
+
     domain = Domain(tmp_path_factory.mktemp("shared"))
     try:
         domain.start()

@@ -126,19 +126,24 @@ def test_hostile_names_are_shown_and_not_obeyed():
 def test_trouble_is_told_on_the_page_and_by_the_health_check():
     report = msgspec.structs.replace(
         REPORT,
-        workers=(WorkerStatus(number=0, pid=4712, revision=15, behind=2),),
+        workers=(WorkerStatus(number=0, pid=4712, revision=15, behind=200),),
         updates=UpdateCounts(failed=9),
         store=StoreStatus(failing="No space left on device"),
     )
     text, _ = text_of(ask(report=report).text)
     assert "In trouble" in text
     assert "The store cannot write: No space left on device." in text
-    assert "Query worker 0 (pid 4712) is 2 changes behind." in text
+    assert "Query worker 0 (pid 4712) is 200 changes behind." in text
     assert "Updates failed 9" in text
     assert "Last backup never" in text
     health = ask("/healthz", report=report)
     assert health.status_code == 503
     assert "No space left" in health.text
+
+
+def test_a_worker_a_few_changes_behind_is_no_trouble():
+    report = msgspec.structs.replace(REPORT, workers=(WorkerStatus(number=0, pid=4712, revision=15, behind=2),))
+    assert ask("/healthz", report=report).status_code == 200
 
 
 def test_a_server_with_nothing_has_a_page():

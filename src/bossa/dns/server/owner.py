@@ -48,11 +48,8 @@ class _Kept:
 class Owner:
     """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
 
-    def __init__(
-        self, served: Names, settings: Settings, access: query.Access, ask: Ask, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
         self.settings = settings
-        self.access = access
         self._names = served
         self._ask = ask
         self._clock = clock
@@ -129,7 +126,7 @@ class Owner:
         return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
 
     def _query(self, exchange: Exchange) -> bytes | Work:
-        answer = query.answer(exchange, self._names.zones, self._names.closed, self.access)
+        answer = query.answer(exchange, self._names.zones, self._names.closed)
         if isinstance(answer, bytes):
             return audit.counted(exchange, answer)
         return partial(self._pass_on, exchange)

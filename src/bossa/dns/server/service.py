@@ -195,7 +195,7 @@ class Names:
             hidden = self._preparer.arrived(zone)
             self.zones[apex] = zone
             self._set_options(apex, options)
-            await self._publish_zone(zone, hidden | set(old.names() if old else ()))
+            await self._publish_zone(zone, hidden | set(old.names() if old else ()), old)
 
     async def remove_zone(self, apex: bytes) -> None:
         """Forget a zone."""
@@ -247,13 +247,13 @@ class Names:
             del self.rules[apex]
         self._parsed.clear()
 
-    async def _publish_zone(self, zone: Zone, again: set[bytes]) -> None:
+    async def _publish_zone(self, zone: Zone, again: set[bytes], former: Zone | None = None) -> None:
         """Publish a zone in slices, what is below first, so that no name seems missing meanwhile."""
         await self._publish(self._preparer.zone_forms(zone).encode())
         shown = self._preparer.zone_names(zone)
         order = sorted({*shown, *again}, key=names.label_count, reverse=True)
         for at in range(0, len(order), SLICE):
-            await self._publish(self._preparer.refresh(order[at : at + SLICE]).encode())
+            await self._publish(self._preparer.refresh(order[at : at + SLICE], former).encode())
             await asyncio.sleep(0)
 
     async def snapshot(self, send: Publish) -> None:

@@ -1,0 +1,29 @@
+"""Datagrams of one socket in batches, by the fastest way that this machine has."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Protocol
+
+from bossa.net import mmsg
+from bossa.net.mmsg import Answer
+from bossa.net.plain import PlainBatch
+
+
+class Batches(Protocol):
+    """What :class:`bossa.net.mmsg.Batch` and :class:`bossa.net.plain.PlainBatch` do alike."""
+
+    dropped: int
+
+    def receive(self) -> int: ...
+    def packet(self, i: int) -> bytes: ...
+    def address(self, i: int) -> bytes: ...
+    def answer(self, i: int, data: bytes) -> None: ...
+    def send(self) -> int: ...
+    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int: ...
+
+
+def open_batch(sock: socket.socket) -> Batches:
+    """Return batches over recvmmsg(2), or over the plain calls where it is missing."""
+    return mmsg.Batch(sock) if mmsg.available() else PlainBatch(sock)
