@@ -97,7 +97,7 @@ def test_image_after_deltas_agrees_with_the_owner(changes: list[tuple[str, int, 
     preparer = Preparer(zones, lambda apex: False, recursion=True)
     image = Image()
     image.apply(preparer.zone_forms(ground).encode())
-    image.apply(preparer.names(preparer.zone_names(ground)).encode())
+    image.apply(preparer.names(preparer.zone_names(ground), ground).encode())
     for owner, rtype, rdatas in changes:
         draft = Draft(ground)
         _change(names.from_text(owner, ground.apex), rtype, rdatas, draft)

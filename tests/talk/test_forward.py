@@ -17,7 +17,10 @@ import pytest
 import uvloop
 
 from bossa.dns.server.forward import Forwarder, Patience, is_own
+from bossa.net.holder import CannotListen
+from bossa.net.listen import open_stream
 from bossa.net.tcp import frame
+from bossa.net.udp import open_sockets
 
 QUERY = dns.message.make_query("WWW.example.org.", "A", use_edns=0, payload=1232, id=4711)
 PLAIN = dns.message.make_query("www.example.org.", "A", use_edns=False, id=4712)
@@ -64,13 +67,22 @@ class Upstream(asyncio.DatagramProtocol):
         writer.close()
 
 
+def one_port_for_both() -> tuple[socket.socket, socket.socket]:
+    """Return a UDP and a TCP socket on one port; a port chosen for UDP may be taken for TCP."""
+    while True:
+        (datagrams,) = open_sockets("127.0.0.1", 0)
+        try:
+            return datagrams, open_stream("127.0.0.1", datagrams.getsockname()[1])
+        except CannotListen:
+            datagrams.close()
+
+
 @asynccontextmanager
 async def upstream(udp: Script, tcp: Script = lambda _: []) -> AsyncIterator[Upstream]:
-    loop = asyncio.get_running_loop()
-    one = Upstream(udp, tcp)
-    transport, _ = await loop.create_datagram_endpoint(lambda: one, local_addr=("127.0.0.1", 0))
-    one.address = transport.get_extra_info("sockname")
-    server = await asyncio.start_server(one.serve, *one.address)
+    datagrams, stream = one_port_for_both()
+    one = Upstream(udp, tcp, address=stream.getsockname())
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: one, sock=datagrams)
+    server = await asyncio.start_server(one.serve, sock=stream)
     try:
         yield one
     finally:

@@ -19,7 +19,7 @@ from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions, ZoneStore
-from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.prepare import Preparer
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -251,7 +251,8 @@ class Names:
         """Publish a zone in slices, what is below first, so that no name seems missing meanwhile."""
         await self._publish(self._preparer.zone_forms(zone).encode())
         shown = self._preparer.zone_names(zone)
-        order = sorted({*shown, *again}, key=names.label_count, reverse=True)
+        # A name is longer than every name above it.
+        order = sorted({*shown, *again}, key=len, reverse=True)
         for at in range(0, len(order), SLICE):
             await self._publish(self._preparer.refresh(order[at : at + SLICE], former).encode())
             await asyncio.sleep(0)
@@ -262,6 +263,5 @@ class Names:
             await send(self._preparer.zone_forms(zone).encode())
             order = self._preparer.zone_names(zone)
             for at in range(0, len(order), SLICE):
-                delta: Delta = self._preparer.names(order[at : at + SLICE])
-                await send(delta.encode())
+                await send(self._preparer.names(order[at : at + SLICE], zone).encode())
                 await asyncio.sleep(0)

@@ -1,0 +1,135 @@
+"""Servers of a comparison: peers out of Debian's packages and bossa, each in a directory and on a port of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.rcode
+
+from bossa.testing.bench import machine
+from bossa.testing.debian import environment
+from bossa.testing.domain import Domain
+
+ADDRESS = "127.0.0.1"
+_PROBE_SECONDS = 0.002
+
+# Writes a server's configuration for a port into a directory, and returns the command that starts it.
+Recipe = Callable[[Path, int], Sequence[str]]
+
+
+class NoAnswer(Exception):
+    """A server ended, or did not answer in time; the text is the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that answers."""
+
+    name: str
+    port: int
+    pid: int
+    # None for peers.
+    domain: Domain | None = None
+
+    def pinned(self) -> list[int]:
+        """Return its processes, all on the servers' core."""
+        return machine.put_on_server_core(self.pid)
+
+
+@contextmanager
+def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
+    """Run a peer until the block ends; ``probe`` is a name with an address that it must know.  Raises NoAnswer."""
+    home.mkdir()
+    port = free_port()
+    log = home / "log"
+    with log.open("wb") as output:
+        process = spawn(recipe(home, port), home, output.fileno())
+    try:
+        first_answer(port, probe, process, log)
+        yield Served(name, port, process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def bossa(home: Path, zones: dict[str, Path], *, workers: int = 1) -> Iterator[Served]:
+    """Run bossa with some zones until the block ends."""
+    home.mkdir()
+    domain = Domain(home, workers=workers)
+    try:
+        domain.start()
+        for name, file in zones.items():
+            domain.run("zone", "import", name, str(file), check=True, timeout=1200)
+        yield Served("bossa", domain.dns_port, domain.server.pid, domain)
+    finally:
+        domain.close()
+
+
+def spawn(command: Sequence[str], home: Path, output: int, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a program that ends with this process."""
+    libc = ctypes.CDLL(None)
+    return subprocess.Popen(
+        command,
+        cwd=home,
+        env=environment() if env is None else env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        # PR_SET_PDEATHSIG, prctl(2); this process has one thread.
+        preexec_fn=lambda: libc.prctl(1, signal.SIGTERM),
+    )
+
+
+def first_answer(
+    port: int, name: str, process: subprocess.Popen[bytes], log: Path, *, timeout: float = 120.0
+) -> float:
+    """Ask for an address until there is one; return the moment of the answer.  Raises NoAnswer."""
+    wire = dns.message.make_query(name, "A", flags=0).to_wire()
+    deadline = time.monotonic() + timeout
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((ADDRESS, port))
+        client.settimeout(_PROBE_SECONDS)
+        while time.monotonic() < deadline and process.poll() is None:
+            if _answered(client, wire):
+                return time.monotonic()
+    raise NoAnswer(f"{process.args!r} on port {port}: {log.read_text(errors='replace')[-3000:]}")
+
+
+def _answered(client: socket.socket, wire: bytes) -> bool:
+    try:
+        client.send(wire)
+        reply = dns.message.from_wire(client.recv(4096))
+    except TimeoutError:
+        return False
+    except OSError:
+        # Nobody listens yet (ICMP port unreachable).
+        time.sleep(_PROBE_SECONDS)
+        return False
+    return reply.rcode() == dns.rcode.NOERROR and bool(reply.flags & dns.flags.AA) and bool(reply.answer)
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that is free for UDP and TCP."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+        ):
+            datagrams.bind((ADDRESS, 0))
+            port = int(datagrams.getsockname()[1])
+            try:
+                stream.bind((ADDRESS, port))
+            except OSError:
+                continue
+            return port
