@@ -30,7 +30,11 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CoreTime:
-    """Seconds since the boot that one core was busy, and that the host took away from it."""
+    """Seconds since the boot that one core spent on programs, and that the host took away from it.
+
+    Interrupts are left out: those of the loopback interface are the comparison's own work, and not in any
+    thread's time.
+    """
 
     busy: float
     stolen: float
@@ -41,8 +45,8 @@ class CoreTime:
         found = re.search(rf"^cpu{core} (.*)$", stat, re.MULTILINE)
         if found is None:
             raise Unfit(f"there is no core {core}")
-        user, nice, system, _idle, _iowait, irq, softirq, stolen, *_guest = map(int, found[1].split())
-        return cls((user + nice + system + irq + softirq) / _TICKS, stolen / _TICKS)
+        user, nice, system, _idle, _iowait, _irq, _softirq, stolen, *_guest = map(int, found[1].split())
+        return cls((user + nice + system) / _TICKS, stolen / _TICKS)
 
 
 def foreign(before: CoreTime, after: CoreTime, own: float, elapsed: float) -> float:
