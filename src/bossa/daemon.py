@@ -32,8 +32,8 @@ from bossa.admin.found import found, is_founded
 from bossa.admin.keys import seal_context
 from bossa.admin.office import Office
 from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
-from bossa.config.load import find, load
 from bossa.config.errors import ConfigError
+from bossa.config.load import find, load
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
 from bossa.dns import exchange, tsig
@@ -92,7 +92,9 @@ def run(flags: UpFlags) -> int:
     except CannotListen as e:
         print(f"error: {e}. Fix: {e.fix}.", file=sys.stderr)
     except (DatabaseRefused, control.AlreadyServed) as e:
-        print(f"error: {flags.data}: {e}. Fix: stop the server that runs there, or name another --data.", file=sys.stderr)
+        print(
+            f"error: {flags.data}: {e}. Fix: stop the server that runs there, or name another --data.", file=sys.stderr
+        )
         return Exit.UNREACHABLE
     except Unsealable as e:
         fix = f"put back the {MASTER_KEY} that belongs to this data directory"

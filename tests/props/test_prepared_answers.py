@@ -7,7 +7,6 @@ import ipaddress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.dns.specimens import MARK, zone
 
 from bossa.dns import names, query, types
 from bossa.dns.changes import Draft, close
@@ -17,6 +16,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.message import head
 from bossa.dns.prepare import Preparer
 from bossa.dns.zone import RRset, Zone
+from tests.unit.dns.specimens import MARK, zone
 
 _LABELS = ["a", "b", "*", "ns"]
 _OWNERS = ["@", *_LABELS, *(f"{x}.{y}" for x in _LABELS for y in _LABELS), "a.b.ns", "*.a.b", "sub", "x.sub"]
@@ -91,7 +91,9 @@ def _compare(image: Image, zones: Zones, asked: list[bytes]) -> None:
 @pytest.mark.timeout(300)
 @settings(max_examples=150, deadline=None)
 @given(_CHANGES, st.booleans())
-def test_image_after_deltas_agrees_with_the_owner(changes: list[tuple[str, int, tuple[bytes, ...]]], child: bool) -> None:
+def test_image_after_deltas_agrees_with_the_owner(
+    changes: list[tuple[str, int, tuple[bytes, ...]]], child: bool
+) -> None:
     ground = zone("t.", "ns A 10.0.0.53\nsub.a NS x.sub.a\nx.sub.a A 10.0.0.9\n")
     zones = Zones({ground.apex: ground})
     preparer = Preparer(zones, lambda apex: False, recursion=True)

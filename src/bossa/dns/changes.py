@@ -71,7 +71,7 @@ def close(draft: Draft) -> Step | None:
     changes = list(draft.changes())
     if not changes:
         return None
-    under = draft._under  # noqa: SLF001 - a draft's end knows its ground
+    under = draft._under
     old, new = under.soa, draft.soa
     if serial_gt(new.serial, old.serial) or not any(_transferable(change) for change in changes):
         return Step(draft.apex, old.serial, new.serial, tuple(changes))

@@ -283,9 +283,7 @@ def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Sign
 def _record(
     name: bytes, algorithm: bytes, timers: bytes, mac: bytes, original_id: bytes, error: int, other: bytes
 ) -> bytes:
-    rdata = b"".join(
-        (algorithm, timers, _length_and(mac), original_id, error.to_bytes(2, "big"), _length_and(other))
-    )
+    rdata = b"".join((algorithm, timers, _length_and(mac), original_id, error.to_bytes(2, "big"), _length_and(other)))
     return name + b"\x00\xfa\x00\xff\x00\x00\x00\x00" + _length_and(rdata)
 
 

@@ -215,8 +215,10 @@ def _add(record: UpdateRecord, draft: Draft, mark: Mark) -> None:
     # RFC 2181 §8: a TTL with its highest bit set is zero.
     ttl = record.ttl if record.ttl <= _MAX_TTL else 0
     old = draft.find(record.owner, record.type)
-    if old is not None and record.type in _SINGLE and canonical(record.type, old.rdatas[0]) != canonical(
-        record.type, record.rdata
+    if (
+        old is not None
+        and record.type in _SINGLE
+        and canonical(record.type, old.rdatas[0]) != canonical(record.type, record.rdata)
     ):
         old = None
     new = with_record(old, record.type, ttl, record.rdata, mark)

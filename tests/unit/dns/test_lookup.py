@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.dns.specimens import zone
 
 from bossa.dns import types
 from bossa.dns.errors import Rcode
 from bossa.dns.lookup import Answer, Zones, lookup
 from bossa.dns.names import from_text, to_text
 from bossa.dns.zone import Soa
+from tests.unit.dns.specimens import zone
 
 _EXAMPLE = zone(
     "example.",

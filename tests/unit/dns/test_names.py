@@ -23,7 +23,9 @@ def test_text_becomes_wire_form(text: str, wire: bytes) -> None:
     assert names.from_text(text) == wire
 
 
-@pytest.mark.parametrize("wire", [b"\x00", b"\x07example\x04test\x00", b"\x03a.b\x00", b"\x02\x00\xff\x00", b"\x01@\x00"])
+@pytest.mark.parametrize(
+    "wire", [b"\x00", b"\x07example\x04test\x00", b"\x03a.b\x00", b"\x02\x00\xff\x00", b"\x01@\x00"]
+)
 def test_wire_form_to_text_and_back_is_the_same(wire: bytes) -> None:
     assert names.from_text(names.to_text(wire)) == wire
 

@@ -121,7 +121,9 @@ class Costs:
     cpu: float
     foreign: float
 
-    def sample(self, work: int, *, seconds: float = 0.0, lost: int = 0, extra: dict[str, float] | None = None) -> Sample:
+    def sample(
+        self, work: int, *, seconds: float = 0.0, lost: int = 0, extra: dict[str, float] | None = None
+    ) -> Sample:
         """Make a sample of it; ``seconds`` when the load knows them better."""
         return Sample(work, seconds or self.seconds, self.cpu, self.foreign, lost, extra or {})
 

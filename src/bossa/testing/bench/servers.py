@@ -76,7 +76,9 @@ def bossa(home: Path, zones: dict[str, Path], *, workers: int = 1) -> Iterator[S
         domain.close()
 
 
-def spawn(command: Sequence[str], home: Path, output: int, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], home: Path, output: int, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program that ends with this process."""
     libc = ctypes.CDLL(None)
     return subprocess.Popen(
@@ -91,9 +93,7 @@ def spawn(command: Sequence[str], home: Path, output: int, env: dict[str, str] |
     )
 
 
-def first_answer(
-    port: int, name: str, process: subprocess.Popen[bytes], log: Path, *, timeout: float = 120.0
-) -> float:
+def first_answer(port: int, name: str, process: subprocess.Popen[bytes], log: Path, *, timeout: float = 120.0) -> float:
     """Ask for an address until there is one; return the moment of the answer.  Raises NoAnswer."""
     wire = dns.message.make_query(name, "A", flags=0).to_wire()
     deadline = time.monotonic() + timeout
