@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bossa.testing.bench import dnsperf, machine, servers
 from bossa.testing.bench.figures import Figures, Sample, count, ratio, table
-from bossa.testing.bench.rounds import compare, tell
+from bossa.testing.bench.rounds import compare
 from bossa.testing.debian import TIERS, fetch, program
 
 ZONE = "bench.test"
@@ -125,7 +125,7 @@ def _run(names: Sequence[str], options: argparse.Namespace, home: Path, exits: E
     return compare(names, options.rounds, measure)
 
 
-def _start(name: str, home: Path, zone: Path) -> servers.Served:
+def _start(name: str, home: Path, zone: Path) -> servers.Running:
     if name == "bossa":
         return servers.bossa(home / name, {ZONE: zone})
     config, command = COMMANDS[name]

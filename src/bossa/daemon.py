@@ -355,7 +355,7 @@ def _log_bug(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def answer_settings(settings: Settings) -> exchange.Settings:
     """Return what answers depend on beside the zones."""
     dns = settings.dns
-    policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac, max_fudge=dns.fudge)
+    policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
     return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
 
 

@@ -24,7 +24,7 @@ _RDATAS = {
     types.A: [b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02"],
     types.AAAA: [bytes(16)],
     types.TXT: [b"\x02hi"],
-    types.MX: [b"\x00\x0a" + names.from_text(name) for name in ("a.t.", "b.a.t.", "x.sub.t.")],
+    types.MX: [b"\x00\x0a" + names.from_text(name) for name in ("a.t.", "b.a.t.", "x.sub.t.", "*.b.t.", "x.b.t.")],
     types.NS: [names.from_text(name) for name in ("ns.t.", "ns.a.t.", "x.sub.t.", "out.side.")],
     types.CNAME: [names.from_text(name) for name in ("a.t.", "b.b.t.", "x.sub.t.", "out.side.", "zz.t.")],
     types.DNAME: [names.from_text("b.t.")],

@@ -62,7 +62,7 @@ class ListenSettings(msgspec.Struct, frozen=True):
 
 
 class DnsSettings(msgspec.Struct, frozen=True):
-    """[dns]: no ``forwarders`` means the system's resolvers; ``tcp_idle`` and ``fudge`` are seconds."""
+    """[dns]: no ``forwarders`` means the system's resolvers; ``tcp_idle`` is in seconds."""
 
     workers: int
     recursion: tuple[Network, ...]
@@ -72,7 +72,6 @@ class DnsSettings(msgspec.Struct, frozen=True):
     tcp_idle: int
     tsig_md5: bool
     tsig_truncation: int
-    fudge: int
 
     @property
     def min_mac(self) -> int | None:
@@ -138,7 +137,6 @@ KEYS: dict[str, Key] = {
     "dns.tsig_md5": Key(kinds.YES, _always(False)),
     # In bits; RFC 8945 §5.2.2.1 sets the floor below which no policy goes.
     "dns.tsig_truncation": Key(kinds.whole(0, 512, 128), _always(0)),
-    "dns.fudge": Key(kinds.whole(1, 65535, 300), _always(300)),
     "log.format": Key(kinds.one_of("console", "json"), _always("console")),
     "log.level": Key(kinds.one_of("info", "debug", "warning", "error"), _always("info")),
     "web.enabled": Key(kinds.YES, _always(True), restart=True),

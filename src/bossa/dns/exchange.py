@@ -7,7 +7,7 @@ which these are checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bossa.dns import tsig
 from bossa.dns.errors import Ede, Rcode
@@ -27,7 +27,7 @@ class Settings:
     """What the answers depend on beside the zones."""
 
     edns_size: int = 1232
-    tsig: tsig.Policy = tsig.Policy()
+    tsig: tsig.Policy = field(default_factory=tsig.Policy)
     # Whose questions are passed on.
     recursion: tuple[Network, ...] = ()
 

@@ -190,6 +190,10 @@ class Writer:
     def record(self, owner: bytes, rtype: int, ttl: int, rdata: bytes) -> None:
         """Write one record of class IN."""
         self.name(owner)
+        self.body(rtype, ttl, rdata)
+
+    def body(self, rtype: int, ttl: int, rdata: bytes) -> None:
+        """Write what follows a record's owner."""
         self.octets += _FIXED.pack(rtype, types.IN, ttl, len(rdata))
         prefix, count = compressible_names(rtype)
         if count:

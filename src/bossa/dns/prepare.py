@@ -231,7 +231,12 @@ class Preparer:
         key = b"w" + rrset.type.to_bytes(2, "big") + wildcard
         if rrset.type in ADDRESSED_TYPES:
             return ASK
-        delta.forms[key] = self._form(wildcard, Answer(answer=[(wildcard, rrset)]))
+        w, start = _reference(wildcard[2:])
+        for rdata in rrset.rdatas:
+            # Whatever name was asked for owns the record.
+            w.octets += _PLAIN_OWNER
+            w.body(rrset.type, rrset.ttl, rdata)
+        delta.forms[key] = (self._word | _AA, _count(rrset), *_cut_at_pointers(w, start))
         return key
 
     def _cut(self, name: bytes, delta: Delta) -> None:
@@ -239,7 +244,7 @@ class Preparer:
         answer = lookup(self._zones, name, types.A)
         assert answer is not None, "the name is in a zone of ours"
         referral, at_cut = b"r" + name, b"d" + name
-        delta.forms[referral] = self._form(b"\x01x" + name, answer)
+        delta.forms[referral] = self._form(name, answer)
         # Only the owner knows whether DS is asked of the parent or of the child.
         delta.forms[at_cut] = {types.DS.to_bytes(2, "big"): ASK, ASK: referral}
         delta.names[name] = (at_cut, referral)
@@ -275,30 +280,19 @@ class Preparer:
         counts = _sections(w, answer)
         return self._flags(answer), counts, bytes(w.octets[start:])
 
-    def _form(self, name: bytes, answer: Answer) -> Form:
-        """Make a form with ``name`` in the question: a label and the name that stays."""
-        w, start = _question(name)
+    def _form(self, base: bytes, answer: Answer) -> Form:
+        """Make a form for questions that end in ``base``."""
+        w, start = _reference(base)
         counts = _sections(w, answer)
-        pieces, values, at = [], [], start
-        for place in w.pointers:
-            value = int.from_bytes(w.octets[place : place + 2], "big") & 0x3FFF
-            # A pointer to the whole of the question's name stays where it is.
-            if place < start or value == HEADER:
-                continue
-            pieces.append(bytes(w.octets[at:place]))
-            values.append(value)
-            at = place + 2
-        pieces.append(bytes(w.octets[at:]))
-        return self._flags(answer), counts, tuple(pieces), tuple(values), len(name)
+        return self._flags(answer), counts, *_cut_at_pointers(w, start)
 
     def _flags(self, answer: Answer) -> int:
         return int(self._word | (Flag.AA if answer.authoritative else 0) | answer.rcode)
 
     def _negative_forms(self, zone: Zone, delta: Delta) -> None:
         authority = [(zone.apex, negative_soa(zone))]
-        reference = b"\x01x" + zone.apex
-        delta.forms[b"n" + zone.apex] = self._form(reference, Answer(authority=authority))
-        delta.forms[b"x" + zone.apex] = self._form(reference, Answer(Rcode.NXDOMAIN, authority=authority))
+        delta.forms[b"n" + zone.apex] = self._form(zone.apex, Answer(authority=authority))
+        delta.forms[b"x" + zone.apex] = self._form(zone.apex, Answer(Rcode.NXDOMAIN, authority=authority))
 
     def _depend(self, name: bytes, consulted: set[bytes]) -> None:
         """Note on which names the answers at ``name`` hang."""
@@ -339,6 +333,26 @@ def _question(name: bytes) -> tuple[Writer, int]:
     w.name(name)
     w.octets += b"\x00\x01\x00\x01"
     return w, len(w.octets)
+
+
+def _reference(base: bytes) -> tuple[Writer, int]:
+    """Begin a message whose question is one label and then ``base``; only ``base`` is there to point at."""
+    w = Writer()
+    w.octets += b"\x01x"
+    w.name(base)
+    w.octets += b"\x00\x01\x00\x01"
+    return w, len(w.octets)
+
+
+def _cut_at_pointers(w: Writer, start: int) -> tuple[tuple[bytes, ...], tuple[int, ...], int]:
+    """Return what was written from ``start`` on in pieces, the pointers between them, and the question name's length."""
+    pieces, values, at = [], [], start
+    for place in w.pointers:
+        pieces.append(bytes(w.octets[at:place]))
+        values.append(int.from_bytes(w.octets[place : place + 2], "big") & 0x3FFF)
+        at = place + 2
+    pieces.append(bytes(w.octets[at:]))
+    return tuple(pieces), tuple(values), start - HEADER - 4
 
 
 def _sections(w: Writer, answer: Answer) -> bytes:

@@ -54,12 +54,12 @@ def test_the_realm_follows_the_domain_unless_it_is_set(toml):
 
 
 def test_a_flag_wins_over_a_variable_over_the_file(toml):
-    text = "\n[dns]\nworkers = 3\nfudge = 10\nedns_size = 1400\n"
-    environ = {"BOSSA_DNS_WORKERS": "4", "BOSSA_DNS_FUDGE": "20"}
+    text = "\n[dns]\nworkers = 3\ntcp_idle = 10\nedns_size = 1400\n"
+    environ = {"BOSSA_DNS_WORKERS": "4", "BOSSA_DNS_TCP_IDLE": "20"}
     settings = toml(text, environ, dns__workers=5, listen__port_base=None)
-    assert (settings.dns.workers, settings.dns.fudge, settings.dns.edns_size) == (5, 20, 1400)
-    origins = [settings.origin(key) for key in ("dns.workers", "dns.fudge", "dns.edns_size", "listen.port_base")]
-    assert origins == ["flag", "BOSSA_DNS_FUDGE", "bossa.toml:5", "default"]
+    assert (settings.dns.workers, settings.dns.tcp_idle, settings.dns.edns_size) == (5, 20, 1400)
+    origins = [settings.origin(key) for key in ("dns.workers", "dns.tcp_idle", "dns.edns_size", "listen.port_base")]
+    assert origins == ["flag", "BOSSA_DNS_TCP_IDLE", "bossa.toml:5", "default"]
 
 
 def test_variables_spell_lists_with_commas_and_yes_in_words():
@@ -155,7 +155,7 @@ def test_a_value_of_the_wrong_shape_is_refused(toml, text):
 
 
 def test_every_problem_is_told_at_once(toml):
-    told = problem(toml, "[dns]\nwork = 1\nfudge = 0\n[log]\nlevel = 'loud'\n", {"BOSSA_WEB_ENABLED": "maybe"})
+    told = problem(toml, "[dns]\nwork = 1\ntcp_idle = 0\n[log]\nlevel = 'loud'\n", {"BOSSA_WEB_ENABLED": "maybe"})
     assert [line.split(": ")[0] for line in told.splitlines()] == [
         "bossa.toml:2",
         "bossa.toml:3",
@@ -203,13 +203,13 @@ def test_examples_of_every_kind_are_right(toml):
 
 def test_a_reload_takes_what_needs_no_restart():
     old = load(None, {}, {"dns.workers": 2})
-    new = load(None, {}, {"dns.workers": 4, "dns.fudge": 60, "listen.addresses": "10.0.0.1", "log.level": "debug"})
+    new = load(None, {}, {"dns.workers": 4, "dns.tcp_idle": 60, "listen.addresses": "10.0.0.1", "log.level": "debug"})
     difference = old.difference(new)
-    assert [str(change) for change in difference.now] == ["dns.fudge: 300 → 60", 'log.level: "info" → "debug"']
+    assert [str(change) for change in difference.now] == ["dns.tcp_idle: 10 → 60", 'log.level: "info" → "debug"']
     assert [change.key for change in difference.restart] == ["listen.addresses", "dns.workers"]
     taken = old.taking(new)
-    assert (taken.dns.workers, taken.dns.fudge, taken.log.level) == (2, 60, "debug")
-    assert taken.origin("dns.fudge") == "flag"
+    assert (taken.dns.workers, taken.dns.tcp_idle, taken.log.level) == (2, 60, "debug")
+    assert taken.origin("dns.tcp_idle") == "flag"
     assert not old.difference(old)
 
 

@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,9 @@ class Served:
         return machine.put_on_server_core(self.pid)
 
 
+Running = AbstractContextManager[Served]
+
+
 @contextmanager
 def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
     """Run a peer until the block ends; ``probe`` is a name with an address that it must know.  Raises NoAnswer."""
@@ -63,14 +66,16 @@ def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
 
 
 @contextmanager
-def bossa(home: Path, zones: dict[str, Path], *, workers: int = 1) -> Iterator[Served]:
-    """Run bossa with some zones until the block ends."""
+def bossa(home: Path, zones: Mapping[str, Path], prepare: Callable[[Domain], None] | None = None) -> Iterator[Served]:
+    """Run bossa with one query worker and some zones until the block ends; ``prepare`` does what else it needs."""
     home.mkdir()
-    domain = Domain(home, workers=workers)
+    domain = Domain(home)
     try:
         domain.start()
         for name, file in zones.items():
             domain.run("zone", "import", name, str(file), check=True, timeout=1200)
+        if prepare is not None:
+            prepare(domain)
         yield Served("bossa", domain.dns_port, domain.server.pid, domain)
     finally:
         domain.close()
