@@ -345,7 +345,7 @@ def _reference(base: bytes) -> tuple[Writer, int]:
 
 
 def _cut_at_pointers(w: Writer, start: int) -> tuple[tuple[bytes, ...], tuple[int, ...], int]:
-    """Return what was written from ``start`` on in pieces, the pointers between them, and the question name's length."""
+    """Return what was written from ``start`` on in pieces, the pointers between them, and the question name's size."""
     pieces, values, at = [], [], start
     for place in w.pointers:
         pieces.append(bytes(w.octets[at:place]))
