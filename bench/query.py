@@ -70,7 +70,7 @@ zone:
   zonefile: {file}
 """
 COMMANDS = {
-    "bind": (BIND, ("named", "-f", "-n", "1", "-c")),
+    "bind": (BIND, ("named", "-g", "-n", "1", "-c")),
     "knot": (KNOT, ("knotd", "-c")),
     "nsd": (NSD, ("nsd", "-d", "-c")),
 }

@@ -12,7 +12,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bossa.dns import types
 from bossa.dns.rdata import canonical
-from bossa.dns.zone import Mark, Origin, Record, RRset, RRsetChange, Soa, Step, Zone, next_serial, serial_gt
+from bossa.dns.zone import (
+    Mark,
+    Origin,
+    Record,
+    RRset,
+    RRsetChange,
+    Step,
+    Zone,
+    next_serial,
+    serial_gt,
+    soa_serial,
+    with_serial,
+)
 
 
 class Draft:
@@ -35,11 +47,16 @@ class Draft:
         return next((rrset for rrset in self.node(owner) if rrset.type == rtype), None)
 
     @property
-    def soa(self) -> Soa:
-        """The fields of the zone's SOA record."""
+    def soa_rrset(self) -> RRset:
+        """The zone's SOA record."""
         rrset = self.find(self.apex, types.SOA)
         assert rrset is not None, "a zone has an SOA"
-        return Soa.decode(rrset.rdatas[0])
+        return rrset
+
+    @property
+    def serial(self) -> int:
+        """The zone's serial number."""
+        return soa_serial(self.soa_rrset.rdatas[0])
 
     def put(self, owner: bytes, rtype: int, rrset: RRset | None) -> None:
         """Set or (None) remove one RRset."""
@@ -72,19 +89,17 @@ def close(draft: Draft) -> Step | None:
     if not changes:
         return None
     under = draft._under
-    old, new = under.soa, draft.soa
-    if serial_gt(new.serial, old.serial) or not any(_transferable(change) for change in changes):
-        return Step(draft.apex, old.serial, new.serial, tuple(changes))
-    set_serial(draft, next_serial(old.serial))
-    return Step(draft.apex, old.serial, draft.soa.serial, tuple(draft.changes()))
+    old, new = under.serial, draft.serial
+    if serial_gt(new, old) or not any(_transferable(change) for change in changes):
+        return Step(draft.apex, old, new, tuple(changes))
+    set_serial(draft, next_serial(old))
+    return Step(draft.apex, old, draft.serial, tuple(draft.changes()))
 
 
 def set_serial(draft: Draft, serial: int) -> None:
     """Write a serial into the draft's SOA record, everything else kept."""
-    rrset = draft.find(draft.apex, types.SOA)
-    assert rrset is not None, "a zone has an SOA"
-    rdata = Soa.decode(rrset.rdatas[0])._replace(serial=serial).encode()
-    draft.put(draft.apex, types.SOA, rrset._replace(rdatas=(rdata,)))
+    rrset = draft.soa_rrset
+    draft.put(draft.apex, types.SOA, rrset._replace(rdatas=(with_serial(rrset.rdatas[0], serial),)))
 
 
 def _transferable(change: RRsetChange) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bossa.dns import names, types
 from bossa.dns.errors import Rcode
-from bossa.dns.zone import RRset, Soa, Zone
+from bossa.dns.zone import RRset, Zone, soa_minimum
 
 # A chain of aliases is followed so far inside our zones; then it is answered as it stands.
 MAX_CHAIN = 16
@@ -151,9 +151,8 @@ def _least(node: tuple[RRset, ...]) -> RRset:
 
 def negative_soa(zone: Zone) -> RRset:
     """Return the SOA with the TTL of negative answers: the lesser of its own and MINIMUM.  RFC 2308 §5"""
-    rrset = zone.find(zone.apex, types.SOA)
-    assert rrset is not None, "a zone has an SOA"
-    return rrset._replace(ttl=min(rrset.ttl, Soa.decode(rrset.rdatas[0]).minimum))
+    rrset = zone.soa_rrset
+    return rrset._replace(ttl=min(rrset.ttl, soa_minimum(rrset.rdatas[0])))
 
 
 def _negative(zone: Zone, rcode: Rcode, answer: Answer) -> None:

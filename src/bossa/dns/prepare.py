@@ -28,7 +28,6 @@ _CLASS_IN = b"\x00\x01"
 _PLAIN_OWNER = b"\xc0\x0c"
 # What is asked for at an alias; other types there are for the owner.
 _ALIAS_TYPES = (types.A, types.AAAA)
-_AA = int(Flag.AA)
 _CUT_TYPES = frozenset((types.NS, types.DNAME))
 _ONE = b"\x00\x01\x00\x00\x00\x00"
 
@@ -61,7 +60,7 @@ class Preparer:
     def __init__(self, zones: Zones, restricted: Callable[[bytes], bool], *, recursion: bool) -> None:
         self._zones = zones
         self._restricted = restricted
-        self._word = int(Flag.QR | (Flag.RA if recursion else 0))
+        self._word = Flag.QR | (Flag.RA if recursion else 0)
         self._dependents: dict[bytes, set[bytes]] = {}
         self._consulted: dict[bytes, set[bytes]] = {}
         self._own_forms: dict[bytes, list[bytes]] = {}
@@ -96,7 +95,7 @@ class Preparer:
         for rrset in node:
             if not _is_plain(rrset.type):
                 return False
-        word, entries = self._word | _AA, delta.entries
+        word, entries = self._word | Flag.AA, delta.entries
         for rrset in node:
             entries[name + rrset.type.to_bytes(2, "big") + _CLASS_IN] = (word, _count(rrset), _plain(rrset))
         delta.names[name] = self._plain_shape(zone.apex)
@@ -143,14 +142,17 @@ class Preparer:
         """Prepare what steps changed; they are applied to the zones already."""
         delta = Delta()
         wanted: set[bytes] = set()
+        touched: set[bytes] = set()
         for step in steps:
-            zone = self._zones[step.apex]
-            self._negative_forms(zone, delta)
+            touched.add(step.apex)
             if self._restricted(step.apex):
                 continue
+            zone = self._zones[step.apex]
             for change in step.changes:
                 wanted |= self._affected(zone, change.owner, cut=change.type in _CUT_TYPES)
                 delta.gone_entries += [_key(change.owner, rtype) for rtype in (change.type, *_ALIAS_TYPES)]
+        for apex in touched:
+            self._negative_forms(self._zones[apex], delta)
         for name in wanted:
             self._prepare(name, delta)
         return delta
@@ -236,7 +238,7 @@ class Preparer:
             # Whatever name was asked for owns the record.
             w.octets += _PLAIN_OWNER
             w.body(rrset.type, rrset.ttl, rdata)
-        delta.forms[key] = (self._word | _AA, _count(rrset), *_cut_at_pointers(w, start))
+        delta.forms[key] = (self._word | Flag.AA, _count(rrset), *_cut_at_pointers(w, start))
         return key
 
     def _cut(self, name: bytes, delta: Delta) -> None:
@@ -268,7 +270,7 @@ class Preparer:
             delta.gone_entries.append(key)
             return
         if _is_plain(rrset.type):
-            delta.entries[key] = (self._word | _AA, _count(rrset), _plain(rrset))
+            delta.entries[key] = (self._word | Flag.AA, _count(rrset), _plain(rrset))
             return
         answer = lookup(self._zones, name, rrset.type)
         assert answer is not None, "the name is in a zone of ours"
@@ -287,7 +289,7 @@ class Preparer:
         return self._flags(answer), counts, *_cut_at_pointers(w, start)
 
     def _flags(self, answer: Answer) -> int:
-        return int(self._word | (Flag.AA if answer.authoritative else 0) | answer.rcode)
+        return self._word | (Flag.AA if answer.authoritative else 0) | int(answer.rcode)
 
     def _negative_forms(self, zone: Zone, delta: Delta) -> None:
         authority = [(zone.apex, negative_soa(zone))]

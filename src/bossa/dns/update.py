@@ -16,7 +16,7 @@ from bossa.dns.errors import Rcode, Refused
 from bossa.dns.message import Message, RawRecord
 from bossa.dns.policy import Caller, Rules
 from bossa.dns.rdata import canonical, check, read_rdata
-from bossa.dns.zone import Mark, RRset, Soa, serial_gt
+from bossa.dns.zone import Mark, RRset, serial_gt, soa_serial
 from bossa.wire import Reader, WireError
 
 _MAX_TTL = 0x7FFFFFFF
@@ -232,5 +232,5 @@ def _add_soa(record: UpdateRecord, draft: Draft) -> None:
     old = draft.find(draft.apex, types.SOA)
     if record.owner != draft.apex or old is None:
         return
-    if serial_gt(Soa.decode(record.rdata).serial, draft.soa.serial):
+    if serial_gt(soa_serial(record.rdata), draft.serial):
         draft.put(draft.apex, types.SOA, old._replace(ttl=min(record.ttl, _MAX_TTL), rdatas=(record.rdata,)))

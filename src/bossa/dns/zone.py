@@ -103,6 +103,21 @@ def _name_end(data: bytes, pos: int) -> int:
     return pos + 1
 
 
+def soa_serial(rdata: bytes) -> int:
+    """Return the serial of SOA rdata: the first of the five numbers at its end."""
+    return int.from_bytes(rdata[-20:-16], "big")
+
+
+def soa_minimum(rdata: bytes) -> int:
+    """Return the MINIMUM of SOA rdata, the last number."""
+    return int.from_bytes(rdata[-4:], "big")
+
+
+def with_serial(rdata: bytes, serial: int) -> bytes:
+    """Return SOA rdata with another serial."""
+    return rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
+
+
 def serial_gt(a: int, b: int) -> bool:
     """Tell whether serial ``a`` is newer than ``b``; a distance of 2**31 is neither.  RFC 1982 §3.2"""
     return 0 < (a - b) & 0xFFFFFFFF < 0x80000000
@@ -155,14 +170,19 @@ class Zone:
     @property
     def soa(self) -> Soa:
         """The fields of the zone's SOA record."""
+        return Soa.decode(self.soa_rrset.rdatas[0])
+
+    @property
+    def soa_rrset(self) -> RRset:
+        """The zone's SOA record."""
         rrset = self.find(self.apex, types.SOA)
         assert rrset is not None, "a zone has an SOA"
-        return Soa.decode(rrset.rdatas[0])
+        return rrset
 
     @property
     def serial(self) -> int:
         """The zone's serial number."""
-        return self.soa.serial
+        return soa_serial(self.soa_rrset.rdatas[0])
 
     def put(self, owner: bytes, rtype: int, rrset: RRset | None) -> None:
         """Set or (None) remove one RRset."""

@@ -62,13 +62,16 @@ class Owner:
 
         A bug is the loop's to log; the client gets SERVFAIL.
         """
-        answer: bytes | Work | None = server_failure(packet)
+        sound = False
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
+            sound = True
         finally:
-            if isinstance(answer, bytes):
-                send(answer)
-        if answer is not None and not isinstance(answer, bytes):
+            if not sound:
+                send(server_failure(packet))
+        if isinstance(answer, bytes):
+            send(answer)
+        elif answer is not None:
             self._later(answer, packet, address, send)
 
     async def message(self, wire: bytes, peer: Peer) -> bytes | None:
@@ -103,11 +106,12 @@ class Owner:
         self._kept[key] = _Kept(answer, now + _KEEP_ANSWERS)
 
     async def _run(self, work: Work, packet: bytes, first: asyncio.Future[bytes], send: Send) -> None:
-        answer = server_failure(packet)
+        answer = b""
         try:
             answer = await work()
         finally:
             self._pending -= 1
+            answer = answer or server_failure(packet)
             first.set_result(answer)
             send(answer)
 
