@@ -94,7 +94,7 @@ def main(rest: Sequence[str]) -> int:
             home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bossa-bench-")))
             cases = _cases([int(number) for number in options.records.split(",") if number], home, exits)
             _measure(cases, options.rounds)
-    except (servers.NoAnswer, subprocess.CalledProcessError) as problem:
+    except (*servers.PROBLEMS, subprocess.CalledProcessError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     print(json.dumps(_as_json(cases), indent=1) if options.json else _report(cases, options.rounds))
@@ -142,7 +142,8 @@ def _bossa_with(home: Path, base: int, records: int) -> Case:
     _write_zone(file, records)
     with case.started():
         begin = time.monotonic()
-        subprocess.run([case.command[0], "zone", "import", ZONE, str(file)], env=case.env, check=True, stdout=sys.stderr)
+        command = [case.command[0], "zone", "import", ZONE, str(file)]
+        subprocess.run(command, env=case.env, check=True, stdout=subprocess.DEVNULL)
         case.import_seconds = time.monotonic() - begin
     case.records, case.probe = records, f"h0.{ZONE}"
     case.seconds.clear()

@@ -1,4 +1,4 @@
-"""Durable signed updates over UDP, one address each: updates a second and latency, one client and eight, against BIND."""
+"""Durable signed updates over UDP, one address each, by one client and by eight: how many, how fast; BIND beside it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bossa.testing.bench import machine, servers, updates
 from bossa.testing.bench.figures import Figures, Sample, count, percentile, ratio, table
 from bossa.testing.bench.rounds import compare
 from bossa.testing.debian import TIERS, fetch, program
+from bossa.testing.domain import Domain
 
 ZONE = "bench.test"
 SIGNER = updates.Signer("bench", "Ym9zc2EgYmVuY2g6IGEga2V5IGZvciBvbmUgcnVuLi4=", ZONE)
@@ -45,7 +46,7 @@ def main(rest: Sequence[str]) -> int:
             comparison = Comparison(options.servers.split(","), options, home, exits)
             figures = {int(clients): comparison.run(int(clients)) for clients in options.clients.split(",")}
             missing = comparison.missing()
-    except (machine.Unfit, servers.NoAnswer, ValueError) as problem:
+    except servers.PROBLEMS as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     print(json.dumps(_as_json(figures, missing), indent=1) if options.json else _report(figures, missing, options))
@@ -106,7 +107,7 @@ class Comparison:
         self._signed += each * clients
         numbers = [range(first + each * client, first + each * (client + 1)) for client in range(clients)]
         labels = [[f"n{number}" for number in of_one] for of_one in numbers]
-        work = [[SIGNER.add(number & 0xFFFFFF, f"n{number}", now) for number in of_one] for of_one in numbers]
+        work = [[SIGNER.add(number, f"n{number}", now) for number in of_one] for of_one in numbers]
         return labels, work
 
 
@@ -129,7 +130,7 @@ def _bossa(home: Path) -> servers.Running:
     return servers.bossa(home / "bossa", {ZONE: file}, _permit)
 
 
-def _permit(domain: servers.Domain) -> None:
+def _permit(domain: Domain) -> None:
     domain.add_key(SIGNER.key, secret=SIGNER.secret)
     domain.allow(ZONE, f"key:{SIGNER.key}")
 

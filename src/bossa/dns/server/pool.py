@@ -114,17 +114,15 @@ class Pool:
             self._image.apply(delta)
         waits = [self._send(worker, delta) for worker in self._workers if worker.writer is not None]
         live = [wait for worker, wait in waits if worker.live]
-        if live:
-            await asyncio.wait(live, timeout=LAG_LIMIT)
+        # Two waits: when this loop itself was held up, the words that came meanwhile are read between them.
+        for patience in (LAG_LIMIT, LAG_LIMIT / 4) if live else ():
+            _, late = await asyncio.wait(live, timeout=patience)
+            if not late:
+                break
         for worker, wait in waits:
             if worker.live and not wait.done():
                 log.warning("worker lags, is replaced", worker=worker.number, seconds=LAG_LIMIT)
                 self._kill(worker)
-
-    async def wait_live(self) -> None:
-        """Return when every worker answers."""
-        while not all(worker.live for worker in self._workers):
-            await asyncio.sleep(0.01)
 
     @property
     def revision(self) -> int:

@@ -1,4 +1,4 @@
-"""The machine under a comparison: which core runs what, and who took how much of it.  Reads and writes /proc (proc(5))."""
+"""The machine under a comparison: which core runs what, and who took how much of it.  All of it is in proc(5)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def put_on_server_core(pid: int) -> list[int]:
 @contextmanager
 def load_core() -> Iterator[None]:
     """Put this process, and with it the load that it starts, on the other core; raises Unfit when there is none."""
-    cores, group = os.sched_getaffinity(0), _PROC / "self" / "autogroup"
+    cores, nice = os.sched_getaffinity(0), _nice()
     if not {SERVER_CORE, LOAD_CORE} <= cores:
         raise Unfit("a comparison needs two cores, one for the server and one for the load")
     os.sched_setaffinity(0, {LOAD_CORE})
@@ -103,14 +103,21 @@ def load_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
-        with suppress(OSError):
-            group.write_text("0")
+        _raise(os.getpid(), nice)
 
 
-def _raise(pid: int) -> None:
+def _nice() -> str:
+    """Return the level of this process' autogroup."""
+    try:
+        return (_PROC / "self" / "autogroup").read_text().split()[-1]
+    except OSError:
+        return "0"
+
+
+def _raise(pid: int, nice: str = _FIRST) -> None:
     # Not every user may, and not every kernel has autogroups.
     with suppress(OSError):
-        (_PROC / str(pid) / "autogroup").write_text(_FIRST)
+        (_PROC / str(pid) / "autogroup").write_text(nice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +171,5 @@ def _own_seconds() -> float:
 def describe() -> str:
     """Return the machine in a line."""
     model = re.search(r"^model name\s*: (.*)$", (_PROC / "cpuinfo").read_text(), re.MULTILINE)
-    return f"{os.cpu_count()} × {model[1] if model else platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
+    cores = f"{os.cpu_count()} × {model[1] if model else platform.machine()}"
+    return f"{cores}, Linux {platform.release()}, Python {platform.python_version()}"

@@ -17,8 +17,9 @@ import dns.message
 import dns.rcode
 
 from bossa.testing.bench import machine
-from bossa.testing.debian import environment
+from bossa.testing.debian import NoProgram, environment
 from bossa.testing.domain import Domain
+from bossa.testing.process import StartFailed
 
 ADDRESS = "127.0.0.1"
 _PROBE_SECONDS = 0.002
@@ -29,6 +30,10 @@ Recipe = Callable[[Path, int], Sequence[str]]
 
 class NoAnswer(Exception):
     """A server ended, or did not answer in time; the text is the end of its log."""
+
+
+# What is wrong with the machine or a server, not with a comparison.
+PROBLEMS = (machine.Unfit, NoAnswer, NoProgram, StartFailed, ValueError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Signed updates as a load: messages signed beforehand, clients that wait for each answer, and a look at what came of it."""
+"""Updates as a load: signed beforehand, sent by clients that wait for each answer, and looked for afterwards."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Signer:
         """Return an UPDATE that adds one address.  RFC 2136 §2, RFC 8945 §4"""
         zone = from_text(self.zone + ".") + struct.pack("!HH", _SOA, _IN)
         owner = bytes([len(label)]) + label.encode() + _ZONE_POINTER
-        record = owner + struct.pack("!HHIH", _A, _IN, 300, 4) + bytes([10, *number.to_bytes(3, "big")])
+        record = owner + struct.pack("!HHIH", _A, _IN, 300, 4) + bytes([10, *number.to_bytes(8, "big")[-3:]])
         return self._signed(number & 0xFFFF, zone + record, int(now))
 
     def _signed(self, ident: int, body: bytes, now: int) -> bytes:
