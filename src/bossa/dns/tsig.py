@@ -9,6 +9,7 @@ MACs takes the same time wherever they differ.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -247,6 +248,25 @@ def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) ->
     variables = _variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
     mac = key.algorithm.mac(key.secret, _length_and(raw.mac) + reply + variables)
     return _append(reply, _record(key.name, key.algorithm.wire, _timers(time, raw.fudge), mac, reply[:2], error, other))
+
+
+def sign_stream(messages: Iterable[bytes], signed: Signed, clock: Callable[[], float]) -> Iterator[bytes]:
+    """Sign every message of an answer that takes many.  §5.3.1
+
+    The first is signed as any answer; each of the others over the MAC before
+    it, itself, and the time only.
+    """
+    key, previous = signed.key, b""
+    for message in messages:
+        now = int(clock())
+        timers = _timers(now, signed.request.fudge)
+        if previous:
+            data = _length_and(previous) + message + timers
+        else:
+            variables = _variables(key.name, key.algorithm.wire, now, signed.request.fudge, 0, b"")
+            data = _length_and(signed.request.mac) + message + variables
+        previous = key.algorithm.mac(key.secret, data)
+        yield _append(message, _record(key.name, key.algorithm.wire, timers, previous, message[:2], 0, b""))
 
 
 def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from bossa.testing.bench.figures import Figures, Sample
 
@@ -32,7 +33,7 @@ def compare(names: Sequence[str], rounds: int, measure: Callable[[str], Sample])
     """Measure each name once a round, in turn; tell on stderr how it goes."""
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for name in turns(names, rounds):
-        sample = calm(lambda name=name: measure(name))  # type: ignore[misc]
+        sample = calm(partial(measure, name))
         samples[name].append(sample)
         mark = f"  (others took {sample.foreign:.0%})" if sample.disturbed else ""
         tell(f"  {len(samples[name])}/{rounds} {name:<6} {sample.rate:>9.0f}/s {sample.micros:8.2f} us{mark}")

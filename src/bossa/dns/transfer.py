@@ -1,0 +1,114 @@
+"""Zone transfers out: the messages of an AXFR or IXFR, from a zone as it stood when it was asked for.
+
+AXFR (RFC 5936 §2.2): the SOA, every record, the SOA again.  IXFR (RFC 1995
+§4): for each step the old SOA, what went, the new SOA, what came; where the
+history does not reach back so far, the whole zone in AXFR's form.  Every
+message is signed when the request was.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+
+from bossa.dns import names, types
+from bossa.dns.changes import records
+from bossa.dns.message import Flag, Message, Writer, head
+from bossa.dns.policy import Caller
+from bossa.dns.ports import HistoryStep
+from bossa.dns.zone import Record, RRset, Zone, soa_serial, with_serial
+from bossa.wire import Reader, WireError
+
+# Behind 16 KiB no name can be pointed at, so longer messages are not smaller.
+_MESSAGE = 16_000
+
+
+def may_transfer(allowed: Sequence[str], caller: Caller) -> bool:
+    """Tell whether one of ``key:NAME`` and ``net:CIDR`` speaks of the caller; none allows nobody."""
+    return any(_matches(one, caller) for one in allowed)
+
+
+def _matches(rule: str, caller: Caller) -> bool:
+    kind, _, value = rule.partition(":")
+    if kind == "key":
+        return caller.key is not None and caller.key == names.from_text(value).lower()
+    return kind == "net" and caller.address in ipaddress.ip_network(value)
+
+
+def wanted_serial(query: Message) -> int:
+    """Return the serial that an IXFR's client has; raises WireError without one SOA in the authority section."""
+    if len(query.authority) != 1 or query.authority[0].type != types.SOA:
+        raise WireError("IXFR without the SOA that the client has")
+    record = query.authority[0]
+    r = Reader(query.wire, record.rdata, record.end)
+    names.read_name(r)
+    names.read_name(r)
+    return r.u32("SERIAL")
+
+
+def whole(zone: Zone) -> Iterator[Record]:
+    """Return the records of an AXFR; the zone may change while they are taken."""
+    soa = zone.soa_rrset
+    nodes = list(zone.nodes.items())
+    yield from records(zone.apex, soa)
+    for owner, node in nodes:
+        for rrset in node:
+            if rrset.type != types.SOA:
+                yield from records(owner, rrset)
+    yield from records(zone.apex, soa)
+
+
+def steps(zone: Zone, history: Iterable[HistoryStep]) -> Iterator[Record]:
+    """Return the records of an IXFR.  RFC 1995 §4"""
+    soa = zone.soa_rrset
+    yield from records(zone.apex, soa)
+    for step in history:
+        yield _soa(zone.apex, soa, step.serial_from)
+        yield from step.deleted
+        yield _soa(zone.apex, soa, step.serial_to)
+        yield from step.added
+    yield from records(zone.apex, soa)
+
+
+def _soa(apex: bytes, soa: RRset, serial: int) -> Record:
+    return Record(apex, types.SOA, soa.ttl, with_serial(soa.rdatas[0], serial))
+
+
+def current(zone: Zone) -> Iterator[Record]:
+    """Return the answer to an IXFR of a client that has everything: the SOA alone."""
+    yield from records(zone.apex, zone.soa_rrset)
+
+
+def reaches(history: Sequence[HistoryStep] | None, serial: int, zone: Zone) -> bool:
+    """Tell whether the steps lead from a client's serial to the zone as it is now."""
+    if not history:
+        return False
+    return history[0].serial_from == serial and history[-1].serial_to == soa_serial(zone.soa_rrset.rdatas[0])
+
+
+def messages(query: Message, content: Iterable[Record]) -> Iterator[bytes]:
+    """Put records into messages of some 16 KiB; each repeats the question.  RFC 5936 §2.2"""
+    w, count = _begin(query), 0
+    for record in content:
+        before = len(w.octets)
+        w.record(*record)
+        if len(w.octets) > _MESSAGE and count:
+            del w.octets[before:]
+            yield _end(query, w, count)
+            w, count = _begin(query), 0
+            w.record(*record)
+        count += 1
+    yield _end(query, w, count)
+
+
+def _begin(query: Message) -> Writer:
+    w = Writer()
+    for question in query.questions:
+        w.question(question)
+    return w
+
+
+def _end(query: Message, w: Writer, count: int) -> bytes:
+    flags = Flag.QR | Flag.AA | (query.flags & Flag.RD)
+    w.octets[:12] = head(query.id, flags, (len(query.questions), count, 0, 0))
+    return bytes(w.octets)
