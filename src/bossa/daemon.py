@@ -37,6 +37,7 @@ from bossa.config.load import find, load
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
 from bossa.dns import exchange, tsig
+from bossa.dns.errors import StoreFailed
 from bossa.dns.names import to_text
 from bossa.dns.ports import KeyRow
 from bossa.dns.resolvconf import nameservers
@@ -53,12 +54,14 @@ from bossa.net.holder import CannotListen
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
 from bossa.observe import log, metrics
+from bossa.store.errors import UnknownForm
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 
 _DNS, _WEB = 53, 80
 DATABASE = "bossa.db"
 MASTER_KEY = "master.key"
+_RESTORE = "bossa restore FILE --data DIR puts the last backup into an empty directory"
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
 
@@ -90,7 +93,7 @@ def run(flags: UpFlags) -> int:
     except ConfigError as e:
         print(*(f"error: {problem}" for problem in e.problems), sep="\n", file=sys.stderr)
     except CannotListen as e:
-        print(f"error: {e}. Fix: {e.fix}.", file=sys.stderr)
+        print(f"error: {e}", file=sys.stderr)
     except (DatabaseRefused, control.AlreadyServed) as e:
         print(
             f"error: {flags.data}: {e}. Fix: stop the server that runs there, or name another --data.", file=sys.stderr
@@ -99,6 +102,9 @@ def run(flags: UpFlags) -> int:
     except Unsealable as e:
         fix = f"put back the {MASTER_KEY} that belongs to this data directory"
         print(f"error: {flags.data / MASTER_KEY}: {e}. Fix: {fix}.", file=sys.stderr)
+    except (StoreFailed, UnknownForm) as e:
+        print(f"error: {flags.data / DATABASE}: {e}. Fix: {_RESTORE}.", file=sys.stderr)
+        return Exit.UNREACHABLE
     except OSError as e:
         where = e.filename or flags.data
         print(f"error: {where}: {e.strerror or e}. Fix: check the disk and who owns the directory.", file=sys.stderr)
@@ -131,6 +137,7 @@ class Server:
         atomic.make_private_dir(self._data)
         self._engine = SqliteEngine.open(self._data / DATABASE)
         exits.callback(self._engine.close)
+        exits.callback(self._cancel_tasks)
         self._rows = ZoneRows(self._engine)
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(_DNS)) for host in settings.listen.addresses]
@@ -145,7 +152,6 @@ class Server:
         loop.set_exception_handler(_log_bug)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.ended.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._later(self._reload_by_signal()))
         listening = self._listen()
         web = self._listen_web()
         seal = open_seal(self._data, self._rows)
@@ -157,6 +163,7 @@ class Server:
         calls = await control.serve(self._data, lambda call: answer_call(office, call))
         self._exits.push_async_callback(calls.close)
         self._greet()
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._later(self._reload_by_signal()))
         self._later(self._start_slow(web))
 
     def _load(self, seal: Seal) -> None:
@@ -211,7 +218,7 @@ class Server:
         settings = self._settings.dns
         self._pool = Pool(datagrams, settings.workers, self._owner.datagram, self._names.snapshot, settings.edns_size)
         self._pool.set_near(nearness.encode(settings.recursion))
-        self._later(self._names.run())
+        self._later(self._keep_editing())
         await self._pool.start()
         self._exits.push_async_callback(self._pool.stop)
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
@@ -226,7 +233,18 @@ class Server:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self._exits.callback(task.cancel)
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _keep_editing(self) -> None:
+        """Take updates from their queue; after a bug, which costs its batch, go on with the next."""
+        while True:
+            try:
+                await self._names.run()
+            except Exception as e:
+                log.error("bug while storing updates", exc=e)
 
     async def _start_slow(self, web: list[socket.socket]) -> None:
         """Load what no answer waits for: the log's library and the web page."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
 
+from bossa.dns.errors import Declined
+
 
 class Exit(IntEnum):
     """How a command ends; docs/commands.md tells scripts the same."""
@@ -17,7 +19,7 @@ class Exit(IntEnum):
     USAGE = 64
 
 
-class Failure(Exception):
+class Failure(Declined):
     """The verb failed: printed as ``error: WHAT: WHY. Fix: FIX.``"""
 
     def __init__(self, what: str, why: str, fix: str = "", exit: Exit = Exit.FAILED) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from bossa.admin import keys, words
 from bossa.admin.office import Office
 from bossa.admin.ports import Names
+from bossa.admin.zones import SOA_TIMES
 from bossa.dns import names, types
 from bossa.dns.changes import system_rrset
 from bossa.dns.ports import RuleRow, ZoneOptions
@@ -26,8 +27,6 @@ _LOCALHOST = names.from_text("localhost.")
 _LOOPBACK4 = names.reverse("127.0.0.1")
 _LOOPBACK6 = names.reverse("::1")
 _TTL = 3600
-# Refresh, retry, expire, minimum: RFC 1912 §2.2, and RFC 2308 §5 for a short memory of what is not there yet.
-_TIMES = (3600, 900, 1209600, 300)
 # RFC 6303 §3 gives both for a zone that is empty on purpose.
 _EMPTY_TTL = 10800
 _EMPTY_TIMES = (3600, 1200, 604800, 10800)
@@ -95,7 +94,7 @@ async def _admin(office: Office) -> None:
 
 def _forward_zone(apex: bytes, addresses: Sequence[str], now: int) -> Iterator[tuple[bytes, RRset]]:
     server = names.from_text("ns1", apex)
-    soa = Soa(server, names.from_text("hostmaster", apex), 1, *_TIMES)
+    soa = Soa(server, names.from_text("hostmaster", apex), 1, *SOA_TIMES)
     yield apex, system_rrset(types.SOA, _TTL, (soa.encode(),), now)
     yield apex, system_rrset(types.NS, _TTL, (server,), now)
     for rtype, version in ((types.A, 4), (types.AAAA, 6)):

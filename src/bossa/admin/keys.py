@@ -83,14 +83,15 @@ def shown(key: Key) -> KeyShown:
 async def key_add(office: Office, args: KeyAdd) -> KeyShown:
     """Make a key, or take the one that is given."""
     name, algorithm = words.absolute(args.name), _algorithm(args.algorithm)
-    if name in office.names.keys:
-        raise refused(f"key {args.name}", "it exists already", f"bossa key show {args.name}")
     if algorithm is Algorithm.HMAC_MD5 and not office.md5:
         why = "HMAC-MD5 is switched off (RFC 8945 §6 forbids it for new keys)"
         raise refused(f"key {args.name}", why, "--algorithm hmac-sha256")
     secret = _secret(args.secret) if args.secret else office.random(algorithm.size)
     key = Key(name, algorithm, secret)
-    await store_key(office, key)
+    async with office.editing:
+        if name in office.names.keys:
+            raise refused(f"key {args.name}", "it exists already", f"bossa key show {args.name}")
+        await store_key(office, key)
     return shown(key)
 
 

@@ -8,9 +8,10 @@ calls the same verb in its own process.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
@@ -45,6 +46,8 @@ class Office:
     status: Callable[[], Awaitable[StatusReport]] | None = None
     reload: Callable[[], Awaitable[list[str]]] | None = None
     md5: bool = False
+    # Held by verbs that read what is stored, change it, and store it again.
+    editing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def now(self) -> int:

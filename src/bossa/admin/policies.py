@@ -100,14 +100,15 @@ async def policy_add(office: Office, args: PolicyAdd) -> PolicyChanged:
         parse_rule(row)
     except ValueError as e:
         raise Failure(f"rule for {args.who}", str(e), exit=Exit.USAGE) from e
-    rows = list(office.names.rules.get(apex, ()))
-    if row in rows:
-        raise refused(f"rule for {row.who}", f"it is there already, as number {rows.index(row) + 1}")
-    at = args.at or len(rows) + 1
-    if not 1 <= at <= len(rows) + 1:
-        raise Failure(f"place {args.at}", f"the rules there are numbered 1 to {len(rows)}", exit=Exit.USAGE)
-    rows.insert(at - 1, row)
-    await office.names.set_rules(apex, rows)
+    async with office.editing:
+        rows = list(office.names.rules.get(apex, ()))
+        if row in rows:
+            raise refused(f"rule for {row.who}", f"it is there already, as number {rows.index(row) + 1}")
+        at = args.at or len(rows) + 1
+        if not 1 <= at <= len(rows) + 1:
+            raise Failure(f"place {args.at}", f"the rules there are numbered 1 to {len(rows)}", exit=Exit.USAGE)
+        rows.insert(at - 1, row)
+        await office.names.set_rules(apex, rows)
     return PolicyChanged(_line(apex, at, row), _warnings(office, row))
 
 
@@ -143,10 +144,11 @@ def _warnings(office: Office, row: RuleRow) -> list[str]:
 async def policy_remove(office: Office, args: PolicyRemove) -> PolicyChanged:
     """Remove the rule with this number."""
     apex = _apex(office, args.zone)
-    rows = list(office.names.rules.get(apex, ()))
-    if not 1 <= args.number <= len(rows):
-        why = f"the rules there are numbered 1 to {len(rows)}" if rows else "no rules there"
-        raise refused(f"rule {args.number} of {args.zone}", why, f"bossa policy list {args.zone}")
-    row = rows.pop(args.number - 1)
-    await office.names.set_rules(apex, rows)
+    async with office.editing:
+        rows = list(office.names.rules.get(apex, ()))
+        if not 1 <= args.number <= len(rows):
+            why = f"the rules there are numbered 1 to {len(rows)}" if rows else "no rules there"
+            raise refused(f"rule {args.number} of {args.zone}", why, f"bossa policy list {args.zone}")
+        row = rows.pop(args.number - 1)
+        await office.names.set_rules(apex, rows)
     return PolicyChanged(_line(apex, args.number, row), [])

@@ -15,8 +15,9 @@ from bossa.dns import names, types
 from bossa.dns.ports import RuleRow, ZoneOptions
 from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone, serial_gt
 
-# Times of an SOA for a zone that has no say of its own, in seconds (RFC 1912 §2.2, RFC 2308 §5 for the last).
-_TIMES = (3600, 900, 1209600, 300)
+# Refresh, retry, expire, minimum of a zone that has no say of its own, in seconds: RFC 1912 §2.2, and RFC 2308 §5
+# for a short memory of what is not there yet.
+SOA_TIMES = (3600, 900, 1209600, 300)
 _PROGRESS_EVERY = 20
 
 
@@ -119,7 +120,7 @@ async def zone_add(office: Office, args: ZoneAdd) -> ZoneDone:
     servers = [words.absolute(one) for one in args.ns] or [names.from_text("ns1", office.domain)]
     mail = words.absolute(args.mail.replace("@", ".", 1)) if args.mail else names.from_text("hostmaster", apex)
     mark = Mark(Origin.COMMAND, office.now)
-    soa = Soa(servers[0], mail, 1, *_TIMES)
+    soa = Soa(servers[0], mail, 1, *SOA_TIMES)
     ttl = words.ttl(args.ttl)
     rrsets = [
         (apex, RRset(types.SOA, ttl, (soa.encode(),), (mark,))),
@@ -164,16 +165,17 @@ async def zone_show(office: Office, args: ZoneNamed) -> ZoneShown:
 async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
     """Change a zone's options."""
     zone = words.zone(office, args.name)
-    old = office.names.options.get(zone.apex, ZoneOptions())
     if args.history is not None and args.history < 0:
         raise Failure(f"history {args.history}", "it counts steps", exit=Exit.USAGE)
-    new = ZoneOptions(
-        allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
-        allow_query=_networks(args.allow_query, old.allow_query),
-        history=old.history if args.history is None else args.history,
-        private_reverse=old.private_reverse,
-    )
-    await office.names.set_options(zone.apex, new)
+    async with office.editing:
+        old = office.names.options.get(zone.apex, ZoneOptions())
+        new = ZoneOptions(
+            allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
+            allow_query=_networks(args.allow_query, old.allow_query),
+            history=old.history if args.history is None else args.history,
+            private_reverse=old.private_reverse,
+        )
+        await office.names.set_options(zone.apex, new)
     return await zone_show(office, ZoneNamed(args.name))
 
 

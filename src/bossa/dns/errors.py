@@ -45,10 +45,13 @@ class Ede(IntEnum):
     NOT_SUPPORTED = 21
     NO_REACHABLE_AUTHORITY = 22
     NETWORK_ERROR = 23
-    INVALID_DATA = 24
 
 
-class Refused(Exception):
+class Declined(Exception):
+    """Whoever was asked to decide on a change said no; the base of all such words."""
+
+
+class Refused(Declined):
     """We will not do it: ``code`` for the wire, ``reason`` for the log, ``ede`` as a hint for people."""
 
     def __init__(self, code: Rcode, reason: str, ede: Ede | None = None) -> None:

@@ -61,7 +61,7 @@ class Exchange:
         edns = self._edns(ede)
         # The bit has no meaning in answers to updates (RFC 2136 §2.2).
         flags = Flag.RA if self.recursion and self.message.opcode == Opcode.QUERY else 0
-        wire = encode_reply(self.message, reply, self.limit, edns, flags=flags, reserve=self.tsig_space())
+        wire = encode_reply(self.message, reply, self.limit - self.tsig_space(), edns, flags=flags)
         return self.sign(wire)
 
     def sign(self, wire: bytes) -> bytes:

@@ -27,8 +27,8 @@ _OPT_SIZE = 11
 _MAX_LABEL = 63
 _MAX_NAME = 255
 _PLAIN_LIMIT = 512
-# Types that are never looked up in a table: OPT, and 249 to 255 (TKEY, TSIG, transfers, ANY).
-_NOT_HERE = frozenset(n.to_bytes(2, "big") for n in (0, 41, *range(249, 256)))
+# Types that no record has, which are never looked up: OPT, and those for questions only.  RFC 6895 §3.1
+_NOT_HERE = frozenset(n.to_bytes(2, "big") for n in (0, 41, *range(128, 256)))
 _POINTERS = [(0xC000 | at).to_bytes(2, "big") for at in range(0x4000)]
 
 # The owner is to be asked.

@@ -8,7 +8,7 @@ A pure function of the zones; prepared answers are made with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from bossa.dns import names, types
@@ -59,15 +59,20 @@ class Answer:
     elsewhere: bytes | None = None
     # Names of whose records the answer depends, beside the one asked for.
     consulted: set[bytes] = field(default_factory=set)
+    # Apexes of zones that this client may not ask, so that no alias and no target shows them.
+    hidden: Container[bytes] = ()
 
 
-def lookup(zones: Zones, qname: bytes, qtype: int) -> Answer | None:
-    """Answer a question of class IN; None when the name is in no zone of ours."""
+def lookup(zones: Zones, qname: bytes, qtype: int, hidden: Container[bytes] = ()) -> Answer | None:
+    """Answer a question of class IN; None when the name is in no zone of ours.
+
+    What lies in a ``hidden`` zone (by apex) is not shown where an alias or a target leads there.
+    """
     key = qname.lower()
     zone = zones.find_for(key, qtype)
     if zone is None:
         return None
-    answer = Answer()
+    answer = Answer(hidden=hidden)
     seen = {key}
     owner = qname
     while zone is not None:
@@ -81,6 +86,8 @@ def lookup(zones: Zones, qname: bytes, qtype: int) -> Answer | None:
         seen.add(key)
         owner = target
         zone = zones.find_for(key, qtype)
+        if zone is not None and zone.apex in hidden:
+            break
     answer.elsewhere = owner
     return answer
 
@@ -194,12 +201,12 @@ def _add_addresses(zones: Zones, rrset: RRset, answer: Answer, glue: Zone | None
         if target in shown:
             continue
         shown.add(target)
-        answer.additional.extend((target, one) for one in _addresses(zones, target, glue))
+        answer.additional.extend((target, one) for one in _addresses(zones, target, glue, answer.hidden))
 
 
-def _addresses(zones: Zones, target: bytes, glue: Zone | None) -> list[RRset]:
+def _addresses(zones: Zones, target: bytes, glue: Zone | None, hidden: Container[bytes]) -> list[RRset]:
     zone = zones.find(target)
-    if zone is None:
+    if zone is None or (zone is not glue and zone.apex in hidden):
         return []
     if zone is not glue and is_occluded(zone, target):
         return []

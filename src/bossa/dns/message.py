@@ -21,8 +21,12 @@ from bossa.wire import Reader, WireError
 HEADER = 12
 MAX_UDP_PLAIN = 512
 MAX_MESSAGE = 65535
+# The EDNS option of extended errors.  RFC 8914 §2
+EDE_OPTION = 15
 _HEADER = Struct("!HHHHHH")
 _FIXED = Struct("!HHIH")
+# A root name, and the fixed fields behind it.
+_LEAST_RECORD = 1 + _FIXED.size
 _POINTER_SPACE = 0x4000
 
 
@@ -87,13 +91,16 @@ class Message:
 
     @classmethod
     def decode(cls, wire: bytes) -> Message:
-        """Read a whole message; raises WireError, also for octets after its end."""
+        """Read a whole message; raises WireError, also for octets after its end and for two questions."""
         r = Reader(wire)
-        head = _HEADER.unpack(r.octets("header", HEADER))
-        questions = tuple(_question(r) for _ in range(head[2]))
-        sections = [tuple(_record(r) for _ in range(count)) for count in head[3:]]
+        message_id, flags, asked, *counts = _HEADER.unpack(r.octets("header", HEADER))
+        # No opcode has two (RFC 9619 §4, for UPDATE RFC 2136 §3.1.1), and a count costs nothing to claim.
+        if asked > 1 or sum(counts) * _LEAST_RECORD > r.left:
+            raise WireError(f"{asked} questions and {sum(counts)} records in {len(wire)} octets")
+        questions = tuple(_question(r) for _ in range(asked))
+        sections = [tuple(_record(r) for _ in range(count)) for count in counts]
         r.done("message")
-        return cls(wire, head[0], head[1], questions, *sections)
+        return cls(wire, message_id, flags, questions, *sections)
 
     def rdata(self, record: RawRecord) -> bytes:
         """Return a record's data as it lies there, compression included."""
@@ -184,10 +191,12 @@ class Writer:
         self.name(question.name)
         self.octets += question.type.to_bytes(2, "big") + question.rclass.to_bytes(2, "big")
 
-    def rrset(self, owner: bytes, rrset: RRset) -> int:
-        """Write all records of an RRset; return their number."""
-        for rdata in rrset.rdatas:
+    def rrset(self, owner: bytes, rrset: RRset, room: int = MAX_MESSAGE) -> int:
+        """Write the records of an RRset, none after the one that is past ``room``; return their number."""
+        for i, rdata in enumerate(rrset.rdatas, 1):
             self.record(owner, rrset.type, rrset.ttl, rdata)
+            if len(self.octets) > room:
+                return i
         return len(rrset.rdatas)
 
     def record(self, owner: bytes, rtype: int, ttl: int, rdata: bytes) -> None:
@@ -235,10 +244,8 @@ def head(message_id: int, flags: int, counts: Sequence[int]) -> bytes:
     return _HEADER.pack(message_id, flags, *counts)
 
 
-def encode_reply(
-    query: Message, reply: Reply, limit: int, edns: Edns | None = None, *, flags: int = 0, reserve: int = 0
-) -> bytes:
-    """Write the reply to a query within ``limit`` octets, ``reserve`` of which stay free for a TSIG.
+def encode_reply(query: Message, reply: Reply, limit: int, edns: Edns | None = None, *, flags: int = 0) -> bytes:
+    """Write the reply to a query within ``limit`` octets, from which a TSIG's are taken off already.
 
     What does not fit in answer or authority sets TC and leaves all of the
     records out (RFC 2181 §9); additional records that do not fit are left
@@ -246,12 +253,12 @@ def encode_reply(
     (RFC 9471 §3.1).
     """
     opt = encode_edns(edns, reply.rcode) if edns else b""
-    room = limit - reserve - len(opt)
+    room = limit - len(opt)
     w = Writer()
     for question in query.questions:
         w.question(question)
     bare = len(w.octets)
-    counts = [len(query.questions), _section(w, reply.answer), _section(w, reply.authority), 0]
+    counts = [len(query.questions), _section(w, reply.answer, room), _section(w, reply.authority, room), 0]
     truncated = len(w.octets) > room
     if not truncated:
         counts[3], truncated = _additional(w, reply, room)
@@ -266,8 +273,14 @@ def encode_reply(
     return bytes(w.octets)
 
 
-def _section(w: Writer, section: Section) -> int:
-    return sum(w.rrset(owner, rrset) for owner, rrset in section)
+def _section(w: Writer, section: Section, room: int) -> int:
+    """Write a section's records, none after the one that is past the room; return their number."""
+    count = 0
+    for owner, rrset in section:
+        if len(w.octets) > room:
+            break
+        count += w.rrset(owner, rrset, room)
+    return count
 
 
 def _additional(w: Writer, reply: Reply, room: int) -> tuple[int, bool]:
@@ -275,7 +288,7 @@ def _additional(w: Writer, reply: Reply, room: int) -> tuple[int, bool]:
     count = 0
     for owner, rrset in reply.additional:
         before = len(w.octets)
-        added = w.rrset(owner, rrset)
+        added = w.rrset(owner, rrset, room)
         if len(w.octets) > room:
             del w.octets[before:]
             return count, not count and not reply.answer

@@ -16,6 +16,9 @@ ROOT = b"\x00"
 MAX_NAME = 255
 MAX_LABEL = 63
 _POINTER = 0xC0
+_HEADER = 12
+# A name has no more labels than this, and each pointer leads to one at least.
+_MAX_HOPS = 127
 # Octets that a master file must escape (RFC 1035 §5.1), dot and backslash first.
 _SPECIAL = frozenset(b'.\\"();@$')
 
@@ -27,38 +30,52 @@ def read_name(r: Reader) -> bytes:
     RFC 6891 §5 made obsolete, or a name of more than 255 octets.
     """
     data, pos, end = r.data, r.pos, r.end
-    labels: list[bytes] = []
-    total, lowest, jumped = 1, pos, False
+    parts: list[bytes] = []
+    total, lowest, hops = 1, pos, 0
     while True:
-        if pos >= end:
-            raise WireError(f"name at {r.pos} runs past {end}")
-        size = data[pos]
+        size = _length(data, pos, end)
         if size == 0:
             break
         if size >= _POINTER:
-            if pos + 1 >= end:
-                raise WireError(f"name pointer at {pos} runs past {end}")
-            target = (size & 0x3F) << 8 | data[pos + 1]
-            if target >= lowest:
-                raise WireError(f"name pointer at {pos} does not go back: {target}")
-            if not jumped:
-                r.pos, jumped = pos + 2, True
+            lowest = _target(data, pos, end, lowest)
+            hops += 1
+            if hops > _MAX_HOPS:
+                raise WireError(f"name at {r.pos} goes through more than {_MAX_HOPS} pointers")
+            if hops == 1:
+                r.pos = pos + 2
             # A pointer may leave the reader's window, but only towards the front.
-            pos = lowest = target
-            end = len(data)
+            pos, end = lowest, len(data)
             continue
-        if size > MAX_LABEL:
-            raise WireError(f"label type {size >> 6:02b} at {pos}")
         total += size + 1
         if total > MAX_NAME:
             raise WireError(f"name at {r.pos} is longer than {MAX_NAME} octets")
-        if pos + 1 + size > end:
-            raise WireError(f"label at {pos} runs past {end}")
-        labels.append(data[pos : pos + 1 + size])
+        parts.append(data[pos : pos + 1 + size])
         pos += size + 1
-    if not jumped:
+    if not hops:
         r.pos = pos + 1
-    return b"".join(labels) + ROOT
+    return b"".join(parts) + ROOT
+
+
+def _length(data: bytes, pos: int, end: int) -> int:
+    """Return the octet that begins a label, or a pointer; the label is inside the window."""
+    if pos >= end:
+        raise WireError(f"name runs past {end}")
+    size = data[pos]
+    if MAX_LABEL < size < _POINTER:
+        raise WireError(f"label type {size >> 6:02b} at {pos}")
+    if size < _POINTER and pos + 1 + size > end:
+        raise WireError(f"label at {pos} runs past {end}")
+    return size
+
+
+def _target(data: bytes, pos: int, end: int, lowest: int) -> int:
+    """Return where a pointer leads: back, and not into the header of a message, which holds no names."""
+    if pos + 1 >= end:
+        raise WireError(f"name pointer at {pos} runs past {end}")
+    target = (data[pos] & 0x3F) << 8 | data[pos + 1]
+    if target >= lowest or target < _HEADER:
+        raise WireError(f"name pointer at {pos} leads to {target}")
+    return target
 
 
 def labels(name: bytes) -> list[bytes]:
@@ -106,11 +123,6 @@ def is_below(name: bytes, apex: bytes) -> bool:
     while pos < at:
         pos += name[pos] + 1
     return pos == at
-
-
-def label_count(name: bytes) -> int:
-    """Count the labels, root left out."""
-    return len(labels(name))
 
 
 def from_text(text: str, origin: bytes = ROOT) -> bytes:

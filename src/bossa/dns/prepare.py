@@ -10,7 +10,7 @@ through a wildcard) is left to the owner.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -43,6 +43,9 @@ class Delta:
     forms: dict[bytes, Form | dict[bytes, bytes]] = field(default_factory=dict)
     gone_forms: list[bytes] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return any((self.entries, self.gone_entries, self.names, self.gone_names, self.forms, self.gone_forms))
+
     def encode(self) -> bytes:
         """Return the octets that :meth:`bossa.dns.image.Image.apply` takes; for our own processes only."""
         return marshal.dumps(
@@ -53,11 +56,11 @@ class Delta:
 class Preparer:
     """Makes deltas from the zones, and remembers which answer hangs on which other name.
 
-    ``restricted`` tells whether a zone answers only some clients; all of its
-    questions go to the owner.
+    ``restricted`` holds the apexes of zones that answer only some clients; all
+    of their questions go to the owner, and no other answer shows them.
     """
 
-    def __init__(self, zones: Zones, restricted: Callable[[bytes], bool], *, recursion: bool) -> None:
+    def __init__(self, zones: Zones, restricted: Container[bytes], *, recursion: bool) -> None:
         self._zones = zones
         self._restricted = restricted
         self._word = Flag.QR | (Flag.RA if recursion else 0)
@@ -68,7 +71,7 @@ class Preparer:
 
     def zone_names(self, zone: Zone) -> list[bytes]:
         """Return the names to prepare for a whole zone."""
-        return [zone.apex] if self._restricted(zone.apex) else zone.names()
+        return [zone.apex] if zone.apex in self._restricted else zone.names()
 
     def names(self, names: Iterable[bytes], zone: Zone) -> Delta:
         """Prepare names of a zone for an image that holds nothing of them."""
@@ -82,7 +85,7 @@ class Preparer:
     def _is_simple(self, zone: Zone) -> bool:
         """Tell whether nothing in the zone hides anything: no cut, no zone below, no restriction."""
         nested = any(apex != zone.apex and is_below(apex, zone.apex) for apex in self._zones)
-        return not (zone.cuts or nested or self._restricted(zone.apex))
+        return not (zone.cuts or nested or zone.apex in self._restricted)
 
     def _leaf(self, zone: Zone, name: bytes, delta: Delta) -> bool:
         """Prepare a name with nothing below it and plain records only, which most names are; False for others.
@@ -129,23 +132,24 @@ class Preparer:
         above = self._zones.find(zone.apex[zone.apex[0] + 1 :]) if zone.apex != ROOT else None
         return {*self._consulted, *(above.below(zone.apex) if above else ())}
 
-    def forget_zone(self, zone: Zone) -> Delta:
-        """Take a zone that is gone already out of the image; a zone above shows again."""
-        old = zone.names()
+    def departed(self, zone: Zone) -> set[bytes]:
+        """Return the names to refresh when a zone is gone: its own, those that hung on it, those that show again."""
         above = self._zones.find(zone.apex)
         again = {zone.apex, *(above.below(zone.apex) if above else ())}
-        delta = self.refresh({*old, *again, *self._consulted}, zone)
-        delta.gone_forms += [b"n" + zone.apex, b"x" + zone.apex]
-        return delta
+        return {*zone.names(), *again, *self._consulted}
 
-    def after(self, steps: Iterable[Step]) -> Delta:
-        """Prepare what steps changed; they are applied to the zones already."""
+    def without_forms(self, zone: Zone) -> Delta:
+        """Take the negative answers of a zone that is gone out of the image."""
+        return Delta(gone_forms=[b"n" + zone.apex, b"x" + zone.apex])
+
+    def after(self, steps: Iterable[Step]) -> tuple[Delta, list[bytes]]:
+        """Begin a delta for steps that are applied to the zones already; return with it the names to :meth:`add`."""
         delta = Delta()
         wanted: set[bytes] = set()
         touched: set[bytes] = set()
         for step in steps:
             touched.add(step.apex)
-            if self._restricted(step.apex):
+            if step.apex in self._restricted:
                 continue
             zone = self._zones[step.apex]
             for change in step.changes:
@@ -153,9 +157,12 @@ class Preparer:
                 delta.gone_entries += [_key(change.owner, rtype) for rtype in (change.type, *_ALIAS_TYPES)]
         for apex in touched:
             self._negative_forms(self._zones[apex], delta)
-        for name in wanted:
+        return delta, list(wanted)
+
+    def add(self, names: Iterable[bytes], delta: Delta) -> None:
+        """Prepare names into a delta that was begun."""
+        for name in names:
             self._prepare(name, delta)
-        return delta
 
     def _affected(self, zone: Zone, owner: bytes, *, cut: bool) -> set[bytes]:
         """Return the names whose answers can differ after a change at one."""
@@ -179,7 +186,7 @@ class Preparer:
             delta.gone_names.append(name)
             delta.gone_entries += _keys(name, zone.node(name) if zone else ())
             return
-        if self._restricted(zone.apex):
+        if zone.apex in self._restricted:
             delta.names[name] = (ASK, ASK)
             delta.gone_entries += _keys(name, zone.node(name))
             return
@@ -197,7 +204,7 @@ class Preparer:
 
     def _shown(self, zone: Zone, name: bytes) -> bool:
         """Tell whether the name is in the tree and above every cut."""
-        if not zone.exists(name) or (self._restricted(zone.apex) and name != zone.apex):
+        if not zone.exists(name) or (zone.apex in self._restricted and name != zone.apex):
             return False
         return not zone.cuts or name == zone.apex or not is_occluded(zone, name[name[0] + 1 :], dname_at=True)
 
@@ -243,7 +250,7 @@ class Preparer:
 
     def _cut(self, name: bytes, delta: Delta) -> None:
         """Prepare a delegation: every question at it or below gets the referral, but DS at it."""
-        answer = lookup(self._zones, name, types.A)
+        answer = lookup(self._zones, name, types.A, self._restricted)
         assert answer is not None, "the name is in a zone of ours"
         referral, at_cut = b"r" + name, b"d" + name
         delta.forms[referral] = self._form(name, answer)
@@ -256,7 +263,7 @@ class Preparer:
     def _alias(self, name: bytes, delta: Delta) -> None:
         """Prepare the addresses at the end of an alias that stays within what is noted."""
         for rtype in _ALIAS_TYPES:
-            answer = lookup(self._zones, name, rtype)
+            answer = lookup(self._zones, name, rtype, self._restricted)
             key = _key(name, rtype)
             if answer is None or not _settled(answer, self._zones):
                 delta.gone_entries.append(key)
@@ -272,7 +279,7 @@ class Preparer:
         if _is_plain(rrset.type):
             delta.entries[key] = (self._word | Flag.AA, _count(rrset), _plain(rrset))
             return
-        answer = lookup(self._zones, name, rrset.type)
+        answer = lookup(self._zones, name, rrset.type, self._restricted)
         assert answer is not None, "the name is in a zone of ours"
         delta.entries[key] = self._rendered(name, answer)
         self._depend(name, self._consulted.get(name, set()) | answer.consulted)

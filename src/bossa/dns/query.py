@@ -40,10 +40,10 @@ def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, 
         if exchange.recursion and message.flags & Flag.RD:
             return PassOn()
         return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
-    networks = closed.get(zone.apex)
-    if networks is not None and not any(exchange.address in network for network in networks):
+    hidden = {apex for apex, networks in closed.items() if not any(exchange.address in one for one in networks)}
+    if zone.apex in hidden:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
-    found = lookup(zones, question.name, question.type)
+    found = lookup(zones, question.name, question.type, hidden)
     assert found is not None, "the name is in a zone of ours"
     return exchange.finish(_reply(found))
 

@@ -107,11 +107,6 @@ def compressible_names(rtype: int) -> tuple[int, int]:
     return _COMPRESSIBLE.get(rtype, (0, 0))
 
 
-def names_in(rtype: int, rdata: bytes) -> list[bytes]:
-    """Return the names in the rdata of the types of RFC 3597 §4, in their order; raises WireError."""
-    return [data for field, data in _split(rtype, rdata) if field is not None and field.kind is NAME]
-
-
 def canonical(rtype: int, rdata: bytes) -> bytes:
     """Return rdata with its names in lower case, so that equal records have equal octets.
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from bossa.dns import types
 from bossa.dns.errors import Ede, Rcode
-from bossa.dns.message import HEADER, Edns, Flag, Message, encode_edns, head, read_edns
+from bossa.dns.message import EDE_OPTION, HEADER, Edns, Flag, Message, encode_edns, head, read_edns
 from bossa.wire import WireError
 
-# What we take over UDP, and say so upstream and to clients.
+# What fits the least MTU of IPv6.  RFC 8200 §5
 EDNS_SIZE = 1232
-EDE_OPTION = 15
 _OPCODE = 0x7800
 # Type and class behind the question's name.
 _FIXED = 4
@@ -25,18 +24,22 @@ _FIXED = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A client's question: ``question`` is its octets as sent, name, type and class."""
+    """A client's question: ``question`` is its octets as sent, name, type and class.
+
+    ``edns_size`` is what we take over UDP, and say so upstream and to the client.
+    """
 
     id: int
     flags: int
     question: bytes
     edns: Edns | None
+    edns_size: int = EDNS_SIZE
 
     @classmethod
-    def decode(cls, query: bytes) -> Asked:
+    def decode(cls, query: bytes, edns_size: int = EDNS_SIZE) -> Asked:
         """Read a client's query; raises WireError, also when it has not exactly one question."""
         message = Message.decode(query)
-        return cls(message.id, message.flags, _question(message), read_edns(message))
+        return cls(message.id, message.flags, _question(message), read_edns(message), edns_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Answer:
 def upstream_query(asked: Asked, message_id: int, *, edns: bool) -> bytes:
     """Return our query for a resolver: recursion wanted, CD and DO as the client's.  RFC 4035 §3.2, RFC 3225 §3"""
     flags = Flag.RD | (asked.flags & Flag.CD)
-    opt = encode_edns(Edns(EDNS_SIZE, 0, asked.edns is not None and asked.edns.do)) if edns else b""
+    opt = encode_edns(Edns(asked.edns_size, 0, asked.edns is not None and asked.edns.do)) if edns else b""
     return head(message_id, flags, (1, 0, 0, int(edns))) + asked.question + opt
 
 
@@ -158,4 +161,4 @@ def _ede(note: tuple[Ede, str]) -> tuple[int, bytes]:
 def _opt(asked: Asked, rcode: int, options: Iterable[tuple[int, bytes]]) -> bytes:
     if asked.edns is None:
         return b""
-    return encode_edns(Edns(EDNS_SIZE, 0, asked.edns.do, tuple(options)), rcode)
+    return encode_edns(Edns(asked.edns_size, 0, asked.edns.do, tuple(options)), rcode)

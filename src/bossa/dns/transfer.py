@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bossa.dns import names, types
 from bossa.dns.changes import records
+from bossa.dns.errors import Rcode, Refused
 from bossa.dns.message import Flag, Message, Writer, head
 from bossa.dns.policy import Caller
 from bossa.dns.ports import HistoryStep
-from bossa.dns.zone import Record, RRset, Zone, soa_serial, with_serial
+from bossa.dns.zone import Record, RRset, Zone, serial_gt, with_serial
 from bossa.wire import Reader, WireError
 
 # Behind 16 KiB no name can be pointed at, so longer messages are not smaller.
@@ -35,15 +36,33 @@ def _matches(rule: str, caller: Caller) -> bool:
     return kind == "net" and caller.address in ipaddress.ip_network(value)
 
 
+def is_asked(query: Message) -> bool:
+    """Tell whether a message asks for a transfer."""
+    return len(query.questions) == 1 and query.questions[0].type in (types.AXFR, types.IXFR)
+
+
 def wanted_serial(query: Message) -> int:
-    """Return the serial that an IXFR's client has; raises WireError without one SOA in the authority section."""
+    """Return the serial that an IXFR's client has; raises Refused without one SOA in the authority section."""
     if len(query.authority) != 1 or query.authority[0].type != types.SOA:
-        raise WireError("IXFR without the SOA that the client has")
+        raise Refused(Rcode.FORMERR, "IXFR without the SOA that the client has")
     record = query.authority[0]
     r = Reader(query.wire, record.rdata, record.end)
-    names.read_name(r)
-    names.read_name(r)
-    return r.u32("SERIAL")
+    try:
+        names.read_name(r)
+        names.read_name(r)
+        return r.u32("SERIAL")
+    except WireError as e:
+        raise Refused(Rcode.FORMERR, str(e)) from None
+
+
+def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Iterator[Record]:
+    """Return what a client with ``serial`` gets: nothing new, the steps, or the whole zone."""
+    if not serial_gt(zone.serial, serial):
+        return current(zone)
+    # The zone may have moved on since the history was read.
+    if history and history[0].serial_from == serial and history[-1].serial_to == zone.serial:
+        return steps(zone, history)
+    return whole(zone)
 
 
 def whole(zone: Zone) -> Iterator[Record]:
@@ -77,13 +96,6 @@ def _soa(apex: bytes, soa: RRset, serial: int) -> Record:
 def current(zone: Zone) -> Iterator[Record]:
     """Return the answer to an IXFR of a client that has everything: the SOA alone."""
     yield from records(zone.apex, zone.soa_rrset)
-
-
-def reaches(history: Sequence[HistoryStep] | None, serial: int, zone: Zone) -> bool:
-    """Tell whether the steps lead from a client's serial to the zone as it is now."""
-    if not history:
-        return False
-    return history[0].serial_from == serial and history[-1].serial_to == soa_serial(zone.soa_rrset.rdatas[0])
 
 
 def messages(query: Message, content: Iterable[Record]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from bossa.dns import types
 from bossa.dns.errors import TsigError
@@ -22,6 +23,8 @@ from bossa.wire import Reader, WireError
 # §4.2: what the client may be off by, in seconds, when nothing else is said; §10 recommends 300.
 DEFAULT_FUDGE = 300
 _MIN_MAC = 10
+_TYPE = types.TSIG.to_bytes(2, "big")
+_CLASS_AND_TTL = types.CLASS_ANY.to_bytes(2, "big") + bytes(4)
 
 
 class Algorithm(Enum):
@@ -91,6 +94,32 @@ class RawTsig:
     original_id: int
     error: int
     other: bytes
+
+
+class _Variables(NamedTuple):
+    """What a MAC covers beside the message, the record's fields all but two; names are in lower case.  §4.3.3"""
+
+    name: bytes
+    algorithm: bytes
+    time: int
+    fudge: int
+    error: int = 0
+    other: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return what is digested."""
+        error = self.error.to_bytes(2, "big")
+        return b"".join((self.name, _CLASS_AND_TTL, self.algorithm, self.timers(), error, _length_and(self.other)))
+
+    def timers(self) -> bytes:
+        """Return what is digested of the later messages of an answer.  §5.3.1"""
+        return self.time.to_bytes(6, "big") + self.fudge.to_bytes(2, "big")
+
+    def record(self, mac: bytes, original_id: bytes) -> bytes:
+        """Return the record that carries them.  §4.2"""
+        error = self.error.to_bytes(2, "big")
+        parts = (self.algorithm, self.timers(), _length_and(mac), original_id, error, _length_and(self.other))
+        return self.name + _TYPE + _CLASS_AND_TTL + _length_and(b"".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,28 +231,9 @@ def _digested(wire: bytes, raw: RawTsig) -> bytes:
             wire[2:10],
             count.to_bytes(2, "big"),
             wire[HEADER : raw.start],
-            _variables(raw.name, raw.algorithm, raw.time, raw.fudge, raw.error, raw.other),
+            _Variables(raw.name, raw.algorithm, raw.time, raw.fudge, raw.error, raw.other).encode(),
         )
     )
-
-
-def _variables(name: bytes, algorithm: bytes, time: int, fudge: int, error: int, other: bytes) -> bytes:
-    """Return the TSIG variables; names are in lower case already.  §4.3.3"""
-    return b"".join(
-        (
-            name,
-            b"\x00\xff\x00\x00\x00\x00",
-            algorithm,
-            _timers(time, fudge),
-            error.to_bytes(2, "big"),
-            len(other).to_bytes(2, "big"),
-            other,
-        )
-    )
-
-
-def _timers(time: int, fudge: int) -> bytes:
-    return time.to_bytes(6, "big") + fudge.to_bytes(2, "big")
 
 
 def _length_and(mac: bytes) -> bytes:
@@ -245,9 +255,9 @@ def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) ->
     if error is TsigError.BADTIME:
         time, other = signed.request.time, now.to_bytes(6, "big")
     raw = signed.request
-    variables = _variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
-    mac = key.algorithm.mac(key.secret, _length_and(raw.mac) + reply + variables)
-    return _append(reply, _record(key.name, key.algorithm.wire, _timers(time, raw.fudge), mac, reply[:2], error, other))
+    variables = _Variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
+    mac = key.algorithm.mac(key.secret, _length_and(raw.mac) + reply + variables.encode())
+    return _append(reply, variables, mac)
 
 
 def sign_stream(messages: Iterable[bytes], signed: Signed, clock: Callable[[], float]) -> Iterator[bytes]:
@@ -258,29 +268,25 @@ def sign_stream(messages: Iterable[bytes], signed: Signed, clock: Callable[[], f
     """
     key, previous = signed.key, b""
     for message in messages:
-        now = int(clock())
-        timers = _timers(now, signed.request.fudge)
+        variables = _Variables(key.name, key.algorithm.wire, int(clock()), signed.request.fudge)
         if previous:
-            data = _length_and(previous) + message + timers
+            data = _length_and(previous) + message + variables.timers()
         else:
-            variables = _variables(key.name, key.algorithm.wire, now, signed.request.fudge, 0, b"")
-            data = _length_and(signed.request.mac) + message + variables
+            data = _length_and(signed.request.mac) + message + variables.encode()
         previous = key.algorithm.mac(key.secret, data)
-        yield _append(message, _record(key.name, key.algorithm.wire, timers, previous, message[:2], 0, b""))
+        yield _append(message, variables, previous)
 
 
 def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:
     """Append the TSIG that says BADKEY or BADSIG, with an empty MAC.  §5.2.1, §5.2.2"""
     raw = failed.request
-    timers = _timers(failed.now, raw.fudge)
-    return _append(reply, _record(raw.name, raw.algorithm, timers, b"", reply[:2], failed.error, b""))
+    return _append(reply, _Variables(raw.name, raw.algorithm, failed.now, raw.fudge, failed.error), b"")
 
 
 def sign_request(message: bytes, key: Key, now: int, fudge: int = DEFAULT_FUDGE) -> bytes:
     """Append a client's TSIG to a message without one."""
-    variables = _variables(key.name, key.algorithm.wire, now, fudge, 0, b"")
-    mac = key.algorithm.mac(key.secret, message + variables)
-    return _append(message, _record(key.name, key.algorithm.wire, _timers(now, fudge), mac, message[:2], 0, b""))
+    variables = _Variables(key.name, key.algorithm.wire, now, fudge)
+    return _append(message, variables, key.algorithm.mac(key.secret, message + variables.encode()))
 
 
 def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Signed | Unverified:
@@ -297,13 +303,7 @@ def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Sign
     return Signed(key, raw, now)
 
 
-def _record(
-    name: bytes, algorithm: bytes, timers: bytes, mac: bytes, original_id: bytes, error: int, other: bytes
-) -> bytes:
-    rdata = b"".join((algorithm, timers, _length_and(mac), original_id, error.to_bytes(2, "big"), _length_and(other)))
-    return name + b"\x00\xfa\x00\xff\x00\x00\x00\x00" + _length_and(rdata)
-
-
-def _append(message: bytes, record: bytes) -> bytes:
+def _append(message: bytes, variables: _Variables, mac: bytes) -> bytes:
+    """Put the record behind a message, whose ID is the original one."""
     count = int.from_bytes(message[10:12], "big") + 1
-    return message[:10] + count.to_bytes(2, "big") + message[HEADER:] + record
+    return message[:10] + count.to_bytes(2, "big") + message[HEADER:] + variables.record(mac, message[:2])

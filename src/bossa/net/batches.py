@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from typing import Protocol
 
 from bossa.net import mmsg
@@ -21,7 +20,7 @@ class Batches(Protocol):
     def address(self, i: int) -> bytes: ...
     def answer(self, i: int, data: bytes) -> None: ...
     def send(self) -> int: ...
-    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int: ...
+    def turn(self, answer: Answer) -> int: ...
 
 
 def open_batch(sock: socket.socket) -> Batches:

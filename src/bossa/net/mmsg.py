@@ -2,9 +2,9 @@
 
 recvmmsg(2) and sendmmsg(2) through ctypes, on buffers that are mapped once.
 Slicing a mapping gives bytes in one step, and an answer is written over its
-question, so that a question with a prepared answer costs a slice, a look into
-a dict and a store.  A slot takes the largest datagram there is, so none is ever
-cut; pages that no large datagram touched are never there.
+question, so that a question costs two slices, its answer and a store.  A slot
+takes the largest datagram there is, so none is ever cut; pages that no large
+datagram touched are never there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import select
 import socket
 import sys
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from mmap import mmap
 from struct import Struct
 from typing import Final
@@ -76,7 +76,6 @@ class Batch:
         self._fd = sock.fileno()
         self._arena = mmap(-1, SLOTS * (_STRIDE + _ADDRESS))
         self._slots = tuple(i * _STRIDE for i in range(SLOTS))
-        self._bodies = tuple(slot + 2 for slot in self._slots)
         self._addresses = tuple(SLOTS * _STRIDE + i * _ADDRESS for i in range(SLOTS))
         self._address_size = CONTROL_AT + control if wildcard else _SOCKADDR[family]
         at = _pointer(self._arena)
@@ -121,26 +120,11 @@ class Batch:
         self._arena[start : start + size] = data
         self._lengths[i] = size
 
-    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int:
-        """Receive a batch, answer and send; return how many datagrams there were.
-
-        ``prepared`` holds answers by questions, both without the two octets of
-        their ID, none longer than a slot.  What it does not hold goes to ``answer``.
-        """
+    def turn(self, answer: Answer) -> int:
+        """Receive a batch, answer and send; return how many datagrams there were."""
         count = self.receive()
-        find, arena = prepared.get, self._arena
-        lengths: list[int] = []
-        for start, size in zip(self._bodies, self._sizes, strict=False):
-            tail = find(arena[start : start + size - 2])
-            if tail is None:
-                i = len(lengths)
-                self.answer(i, answer(self.packet(i), self.address(i)) or b"")
-                lengths.append(self._lengths[i])
-            else:
-                length = len(tail)
-                arena[start : start + length] = tail
-                lengths.append(length + 2)
-        self._lengths = lengths
+        for i in range(count):
+            self.answer(i, answer(self.packet(i), self.address(i)) or b"")
         if count:
             self.send()
         return count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 
 from bossa.net import mmsg, peer
 from bossa.net.mmsg import ANSWER_FROM, PASSING, SLOT_SIZE, SLOTS, Answer
@@ -58,12 +57,11 @@ class PlainBatch:
             raise ValueError(f"an answer of {len(data)} octets is no datagram")
         self._answers[i] = data
 
-    def turn(self, prepared: Mapping[bytes, bytes], answer: Answer) -> int:
-        """Receive a batch, answer and send; return how many datagrams there were.  See mmsg.Batch.turn."""
+    def turn(self, answer: Answer) -> int:
+        """Receive a batch, answer and send; return how many datagrams there were."""
         count = self.receive()
         for i, (packet, address) in enumerate(self._packets):
-            tail = prepared.get(packet[2:])
-            self.answer(i, (answer(packet, address) or b"") if tail is None else packet[:2] + tail)
+            self.answer(i, answer(packet, address) or b"")
         self.send()
         return count
 

@@ -32,10 +32,6 @@ class Reader:
         self.pos = start + size
         return self.data[start : self.pos]
 
-    def u8(self, field: str) -> int:
-        """Read one octet."""
-        return self.octets(field, 1)[0]
-
     def u16(self, field: str) -> int:
         """Read two octets, network order."""
         return int.from_bytes(self.octets(field, 2), "big")

@@ -42,15 +42,22 @@ def test_relative_name_gets_the_origin() -> None:
 
 
 def test_pointer_back_is_followed_and_the_cursor_stands_behind_it() -> None:
-    r = Reader(b"\x04test\x00\x03www\xc0\x00!", 6)
+    r = Reader(bytes(12) + b"\x04test\x00\x03www\xc0\x0c!", 18)
     assert names.read_name(r) == b"\x03www\x04test\x00"
-    assert r.u8("rest") == ord("!")
+    assert r.octets("rest", 1) == b"!"
 
 
 @pytest.mark.parametrize(
     ("octets", "at"),
     [
         (b"\xc0\x00", 0),
+        (bytes(20) + b"\xc0\x06", 20),
+        (
+            bytes(12)
+            + b"\x01a\x00"
+            + b"".join((0xC000 | 12 + (i and 1) + 2 * i).to_bytes(2, "big") for i in range(200)),
+            410,
+        ),
         (b"\x01a\xc0\x00", 0),
         (b"\xc0\x02\xc0\x00", 0),
         (b"\x05abc", 0),

@@ -146,6 +146,15 @@ def test_an_extended_code_needs_edns() -> None:
     assert dns.message.from_wire(relay.client_reply(asked(PLAIN), answer, 512)).rcode() == dns.rcode.SERVFAIL
 
 
+def test_both_sides_hear_the_size_that_is_set() -> None:
+    query = Asked.decode(EDNS.to_wire(), 4000)
+    sent = relay.upstream_query(query, 7, edns=True)
+    assert dns.message.from_wire(sent).payload == 4000
+    out = relay.client_reply(query, read(answer_to(sent, payload=1400).to_wire(), query), 512)
+    assert dns.message.from_wire(out).payload == 4000
+    assert dns.message.from_wire(relay.failure(query, Ede.OTHER)).payload == 4000
+
+
 @pytest.mark.parametrize("query", [PLAIN, EDNS], ids=["plain", "edns"])
 def test_what_does_not_fit_is_an_empty_truncated_answer(query: dns.message.Message) -> None:
     wire = answer_to(relay.upstream_query(asked(query), 7, edns=True), f"{NAME} 60 IN TXT {'x' * 200}").to_wire()

@@ -52,6 +52,19 @@ def not_stored(exchange: Exchange, zone: bytes | None, why: StoreFailed) -> None
     log.error("update not stored", client=str(exchange.address), zone=name, why=str(why))
 
 
+def transfer_refused(exchange: Exchange, why: Refused) -> None:
+    """Log a zone transfer that is not given."""
+    question = exchange.message.questions[0]
+    log.warning(
+        "transfer refused",
+        client=str(exchange.address),
+        zone=names.to_text(question.name),
+        code=_rcode_text(why.code),
+        rule=why.reason,
+        **_signature(exchange),
+    )
+
+
 def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
     """Log and count a request that got no further than its first checks; silence is neither."""
     if request.reply is None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bossa.dns.errors import Ede, Rcode
-from bossa.dns.relay import Answer, Asked, client_reply, failure, read_answer, upstream_query
+from bossa.dns.relay import EDNS_SIZE, Answer, Asked, client_reply, failure, read_answer, upstream_query
 from bossa.net.peer import Peer
 from bossa.net.tcp import frame
 
@@ -46,7 +46,8 @@ class Forwarder:
     """Passes questions on to ``upstreams`` in their order, the one that answered last first.
 
     ``own`` are the addresses we listen on; an upstream among them is left out,
-    or a question would go round for ever.  ``octets`` gives random ones.
+    or a question would go round for ever.  ``edns_size`` is what we say, to
+    both sides, that we take over UDP; ``octets`` gives random ones.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class Forwarder:
         upstreams: Iterable[Address],
         own: Iterable[Address] = (),
         *,
+        edns_size: int = EDNS_SIZE,
         patience: Patience | None = None,
         octets: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._own = tuple(own)
+        self._edns_size = edns_size
         self._patience = patience or Patience()
         self._octets = octets
         self._under_way = 0
@@ -73,7 +76,7 @@ class Forwarder:
 
         The query is of opcode QUERY, has one question and no TSIG.
         """
-        asked = Asked.decode(query)
+        asked = Asked.decode(query, self._edns_size)
         if self._under_way >= self._patience.concurrent:
             return failure(asked, Ede.OTHER, "too many questions under way")
         if not self.upstreams:

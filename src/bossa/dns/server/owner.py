@@ -8,13 +8,14 @@ the log; the client gets the code.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
-from bossa.dns import names, query
+from bossa.dns import names, query, transfer, tsig, types
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
@@ -23,7 +24,7 @@ from bossa.dns.server import audit
 from bossa.dns.server.service import Names
 from bossa.dns.types import Opcode
 from bossa.dns.update import decide, read_update, zone_of
-from bossa.dns.zone import Mark, Origin
+from bossa.dns.zone import Mark, Origin, Record
 from bossa.net.peer import Peer
 from bossa.observe import metrics
 
@@ -33,10 +34,17 @@ _MAX_PENDING = 2048
 _KEEP_ANSWERS = 30.0
 _MAX_ANSWERS = 4096
 
-# Answers later; sends an answer.
-Work = Callable[[], Awaitable[bytes]]
+# Sends an answer.
 Send = Callable[[bytes], None]
 Ask = Callable[[bytes, int], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An answer that takes a while; ``known`` tells of an update by somebody whom a rule names."""
+
+    run: Callable[[], Awaitable[bytes | Iterable[bytes]]]
+    known: bool = False
 
 
 @dataclass(slots=True)
@@ -74,16 +82,17 @@ class Owner:
         elif answer is not None:
             self._later(answer, packet, address, send)
 
-    async def message(self, wire: bytes, peer: Peer) -> bytes | None:
-        """Answer a TCP request."""
+    async def message(self, wire: bytes, peer: Peer) -> bytes | Iterable[bytes] | None:
+        """Answer a TCP request, a transfer with many messages."""
         answer = self._begin(wire, peer.host, tcp=True)
         if answer is None or isinstance(answer, bytes):
             return answer
-        return await answer()
+        return await answer.run()
 
     def _later(self, work: Work, packet: bytes, address: bytes, send: Send) -> None:
         """Do the work in a task of its own; a retransmit of an update gets the first one's answer."""
-        kept = self._kept.get((address, packet))
+        key = (address, hashlib.sha256(packet).digest())
+        kept = self._kept.get(key)
         if kept is not None:
             if kept.answer.done():
                 send(kept.answer.result())
@@ -92,10 +101,13 @@ class Owner:
             metrics.add("bossa_dns_dropped_total", ("busy",))
             return
         first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if packet[2] >> 3 & 0xF == Opcode.UPDATE:
-            self._keep((address, packet), first)
+        if work.known:
+            self._keep(key, first)
         self._pending += 1
         task = asyncio.get_running_loop().create_task(self._run(work, packet, first, send))
+        if work.known:
+            # What failed by our own fault may go well the next time.
+            first.add_done_callback(lambda answer: self._forget_failure(key, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -105,10 +117,16 @@ class Owner:
             self._kept.popitem(last=False)
         self._kept[key] = _Kept(answer, now + _KEEP_ANSWERS)
 
+    def _forget_failure(self, key: tuple[bytes, bytes], answer: asyncio.Future[bytes]) -> None:
+        if answer.result()[3] & 0xF == Rcode.SERVFAIL:
+            self._kept.pop(key, None)
+
     async def _run(self, work: Work, packet: bytes, first: asyncio.Future[bytes], send: Send) -> None:
         answer = b""
         try:
-            answer = await work()
+            done = await work.run()
+            assert isinstance(done, bytes), "only TCP carries answers of many messages"
+            answer = done
         finally:
             self._pending -= 1
             answer = answer or server_failure(packet)
@@ -123,21 +141,52 @@ class Owner:
             audit.rejected(exchange, host, tcp=tcp)
             return exchange.reply
         opcode = exchange.message.opcode
+        if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
+            return Work(partial(self._transfer, exchange))
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
-            return partial(self._update, exchange)
+            return Work(partial(self._update, exchange), self._is_known(exchange))
         return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+
+    def _is_known(self, exchange: Exchange) -> bool:
+        questions = exchange.message.questions
+        return bool(questions) and self._names.policy(questions[0].name.lower()).knows(exchange.caller)
 
     def _query(self, exchange: Exchange) -> bytes | Work:
         answer = query.answer(exchange, self._names.zones, self._names.closed)
         if isinstance(answer, bytes):
             return audit.counted(exchange, answer)
-        return partial(self._pass_on, exchange)
+        return Work(partial(self._pass_on, exchange))
 
     async def _pass_on(self, exchange: Exchange) -> bytes:
         answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
-        return audit.counted(exchange, exchange.sign(answer))
+        return audit.counted(exchange, self._later_on(exchange).sign(answer))
+
+    async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
+        try:
+            content = await self._transferred(exchange)
+        except Refused as e:
+            audit.transfer_refused(exchange, e)
+            return failure(exchange, e.code, e.ede)
+        messages = transfer.messages(exchange.message, content)
+        if isinstance(exchange.signed, tsig.Signed):
+            return tsig.sign_stream(messages, exchange.signed, self._clock)
+        return messages
+
+    async def _transferred(self, exchange: Exchange) -> Iterable[Record]:
+        """Return the records that an AXFR or IXFR gets; raises Refused."""
+        question = exchange.message.questions[0]
+        zone = self._names.zones.get(question.name.lower())
+        if zone is None or question.rclass != types.IN:
+            raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(question.name)}", Ede.NOT_AUTHORITATIVE)
+        if not transfer.may_transfer(self._names.options[zone.apex].allow_transfer, exchange.caller):
+            raise Refused(Rcode.REFUSED, f"{exchange.caller.text} may not fetch the zone", Ede.PROHIBITED)
+        if question.type == types.AXFR:
+            return transfer.whole(zone)
+        serial = transfer.wanted_serial(exchange.message)
+        history = await self._names.history(zone.apex, serial)
+        return transfer.increment(zone, serial, history)
 
     async def _update(self, exchange: Exchange) -> bytes:
         started = self._clock()
@@ -147,12 +196,16 @@ class Owner:
             await self._apply(exchange, zone)
         except Refused as e:
             audit.refused(exchange, zone, e)
-            return failure(exchange, e.code, e.ede)
+            return failure(self._later_on(exchange), e.code, e.ede)
         except StoreFailed as e:
             audit.not_stored(exchange, zone, e)
-            return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY)
+            return failure(self._later_on(exchange), Rcode.SERVFAIL, Ede.NOT_READY)
         audit.accepted(self._clock() - started)
-        return exchange.finish(Reply())
+        return self._later_on(exchange).finish(Reply())
+
+    def _later_on(self, exchange: Exchange) -> Exchange:
+        """Return the exchange at the present time, which is what an answer is signed with.  RFC 8945 §5.3"""
+        return replace(exchange, now=int(self._clock()))
 
     async def _apply(self, exchange: Exchange, apex: bytes) -> None:
         if apex not in self._names.zones:

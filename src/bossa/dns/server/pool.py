@@ -105,7 +105,21 @@ class Pool:
             loop.add_reader(sock, self._read, sock)
         for worker in self._workers:
             self._serve_here(worker)
-            self._tasks.append(loop.create_task(self._keep(worker)))
+            self._start_keeping(worker)
+
+    def _start_keeping(self, worker: _Worker) -> None:
+        task = asyncio.get_running_loop().create_task(self._keep(worker))
+        self._tasks.append(task)
+        task.add_done_callback(lambda ended: self._kept_no_more(worker, ended))
+
+    def _kept_no_more(self, worker: _Worker, ended: asyncio.Task[None]) -> None:
+        """After a bug, which is the loop's to log, the place is filled anew all the same."""
+        self._tasks.remove(ended)
+        if ended.cancelled() or (error := ended.exception()) is None or self._stopping:
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler({"message": f"worker {worker.number} could not be kept", "exception": error})
+        loop.call_later(_RESTART_PAUSE_MOST, lambda: None if self._stopping else self._start_keeping(worker))
 
     async def publish(self, delta: bytes) -> None:
         """Give a delta to every worker; returns when each live one has applied it."""
@@ -246,7 +260,8 @@ class Pool:
 
         writer.write(encode_order(Order.NEAR, 0, self._networks))
         await self._snapshot(send)
-        while (wait := worker.waiting.get(worker.sent)) is not None and not listening.done():
+        # Deltas sent from now on are applied before LIVE is read, since both go through one stream.
+        if (wait := worker.waiting.get(worker.sent)) is not None:
             await asyncio.wait((wait, listening), return_when=asyncio.FIRST_COMPLETED)
         if listening.done():
             return
@@ -308,15 +323,17 @@ class Pool:
         batch = self._batches.get(sock)
         if batch is None:
             batch = self._batches[sock] = open_batch(sock)
-        for i in range(batch.receive()):
-            packet, address = batch.packet(i), batch.address(i)
-            answer = self._image.answer(packet) if self._image is not None else None
-            if answer is not None:
-                self._answered += 1
-                batch.answer(i, self._near.fit(answer, address))
-            else:
-                self._hand_over(sock, address, packet)
-        batch.send()
+        try:
+            for i in range(batch.receive()):
+                packet, address = batch.packet(i), batch.address(i)
+                answer = self._image.answer(packet) if self._image is not None else None
+                if answer is not None:
+                    self._answered += 1
+                    batch.answer(i, self._near.fit(answer, address))
+                else:
+                    self._hand_over(sock, address, packet)
+        finally:
+            batch.send()
 
     def _take_asks(self, worker: _Worker, asks: socket.socket) -> None:
         for _ in range(_TURN):

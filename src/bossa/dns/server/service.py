@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from bossa.dns import names
 from bossa.dns.changes import Draft, close
-from bossa.dns.errors import Rcode, Refused, StoreFailed
+from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
-from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions, ZoneStore
-from bossa.dns.prepare import Preparer
+from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
+from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -40,16 +40,14 @@ class _Edit:
     decide: Decide
     done: asyncio.Future[Step | None]
     step: Step | None = None
-    refusal: Refused | None = None
+    declined: Declined | None = None
 
     def settle(self, failed: StoreFailed | None = None) -> None:
-        """Tell the waiting client how it ended."""
+        """Tell the waiting client how it ended; once."""
         if self.done.done():
             return
-        if failed is not None:
-            self.done.set_exception(failed)
-        elif self.refusal is not None:
-            self.done.set_exception(self.refusal)
+        if (error := failed or self.declined) is not None:
+            self.done.set_exception(error)
         else:
             self.done.set_result(self.step)
 
@@ -71,9 +69,12 @@ class Names:
         self._parsed: dict[bytes, Rules] = {}
         self._store = store
         self._publish = publish
-        self._preparer = Preparer(self.zones, self.closed.__contains__, recursion=recursion)
+        self._preparer = Preparer(self.zones, self.closed, recursion=recursion)
         self._edits: asyncio.Queue[_Edit] = asyncio.Queue(_WAITING)
+        # Held while edits are stored and applied, and while a zone comes or goes.
         self._changing = asyncio.Lock()
+        # Held from there on until the workers have the whole of a zone.
+        self._reshaping = asyncio.Lock()
         self._publishing: set[asyncio.Task[None]] = set()
 
     def load(self, open_key: OpenKey) -> None:
@@ -83,16 +84,6 @@ class Names:
             self.zones[apex] = Zone(apex, self._store.load(apex))
         self.keys |= {row.name: open_key(row) for row in self._store.tsig_keys()}
         self.rules |= self._store.rules()
-
-    def zone(self, name_text: str) -> Zone:
-        """Return the zone of this name; raises Refused."""
-        try:
-            zone = self.zones.get(names.from_text(name_text).lower())
-        except ValueError as e:
-            raise Refused(Rcode.FORMERR, str(e)) from None
-        if zone is None:
-            raise Refused(Rcode.NOTAUTH, f"there is no zone {name_text}")
-        return zone
 
     def policy(self, apex: bytes) -> Rules:
         """Return the rules of a zone, those of all zones after its own."""
@@ -106,7 +97,7 @@ class Names:
         """Change a zone's records: decided on a draft, one serial step, stored and in force on return.
 
         ``decide`` changes the draft or returns the changes, the SOA's serial left to us.
-        Raises what it raises (Refused), Refused for a full queue, and StoreFailed.
+        Raises the Declined that it raises, Refused for a full queue, and StoreFailed.
         """
         edit = _Edit(apex, decide, asyncio.get_running_loop().create_future())
         try:
@@ -121,8 +112,13 @@ class Names:
             batch = [await self._edits.get()]
             while len(batch) < _BATCH and not self._edits.empty():
                 batch.append(self._edits.get_nowait())
-            async with self._changing:
-                await self._carry_out(batch)
+            try:
+                async with self._changing:
+                    await self._carry_out(batch)
+            except BaseException:
+                # A bug, or the end: nobody is left waiting.
+                _settle(batch, StoreFailed("the server met an error of its own"))
+                raise
 
     async def _carry_out(self, batch: list[_Edit]) -> None:
         steps = self._decide(batch)
@@ -131,23 +127,36 @@ class Names:
                 await self._store.commit(steps)
             except StoreFailed as e:
                 # Refusals of this batch may rest on steps that were not stored.
-                for edit in batch:
-                    edit.settle(e)
+                _settle(batch, e)
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
-            delta = self._preparer.after(steps).encode()
-        else:
-            delta = b""
-        task = asyncio.get_running_loop().create_task(self._finish(batch, delta))
+        task = asyncio.get_running_loop().create_task(self._finish(batch, *self._first_delta(steps)))
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
 
-    async def _finish(self, batch: list[_Edit], delta: bytes) -> None:
-        if delta:
-            await self._publish(delta)
-        for edit in batch:
-            edit.settle()
+    def _first_delta(self, steps: list[Step]) -> tuple[Delta, list[bytes]]:
+        """Return the delta of a batch, and the names for which it would be too large."""
+        delta, wanted = self._preparer.after(steps)
+        self._preparer.add(wanted[:SLICE], delta)
+        return delta, wanted[SLICE:]
+
+    async def _finish(self, batch: list[_Edit], delta: Delta, rest: list[bytes]) -> None:
+        """Publish what a batch changed, and answer its clients."""
+        try:
+            if delta:
+                await self._publish(delta.encode())
+            await self._publish_names(rest)
+        except BaseException:
+            _settle(batch, StoreFailed("the change is stored and not everywhere in force"))
+            raise
+        _settle(batch)
+
+    async def _publish_names(self, order: Sequence[bytes], former: Zone | None = None) -> None:
+        """Prepare names anew and publish them in slices, between which others have their turn."""
+        for at in range(0, len(order), SLICE):
+            await self._publish(self._preparer.refresh(order[at : at + SLICE], former).encode())
+            await asyncio.sleep(0)
 
     def _decide(self, batch: list[_Edit]) -> list[Step]:
         drafts: dict[bytes, Draft] = {}
@@ -155,8 +164,8 @@ class Names:
         for edit in batch:
             try:
                 edit.step = self._decide_one(edit, drafts)
-            except Refused as e:
-                edit.refusal = e
+            except Declined as e:
+                edit.declined = e
             if edit.step is not None:
                 steps.append(edit.step)
         return steps
@@ -184,41 +193,49 @@ class Names:
         replace: bool = False,
     ) -> None:
         """Store and serve a zone; with ``replace`` in the place of the one that is there."""
-        async with self._changing:
+        async with self._reshaping:
             old = self.zones.get(apex)
             if old is not None and not replace:
                 raise Refused(Rcode.YXDOMAIN, f"there is a zone {names.to_text(apex)} already")
             content = list(rrsets)
             options = options or self.options.get(apex) or ZoneOptions()
             zone = await asyncio.to_thread(Zone, apex, content)
-            await self._store.create(apex, options, content)
-            hidden = self._preparer.arrived(zone)
-            self.zones[apex] = zone
-            self._set_options(apex, options)
-            await self._publish_zone(zone, hidden | set(old.names() if old else ()), old)
+            async with self._changing:
+                await self._store.create(apex, options, content)
+                again = self._preparer.arrived(zone) | set(old.names() if old else ())
+                self.zones[apex] = zone
+                self._set_options(apex, options)
+            await self._publish_zone(zone, again, old)
 
     async def remove_zone(self, apex: bytes) -> None:
         """Forget a zone."""
-        async with self._changing:
-            if apex not in self.zones:
-                raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}")
-            await self._store.remove(apex)
-            zone = self.zones.pop(apex)
-            self.options.pop(apex, None)
-            self.closed.pop(apex, None)
-            self.rules.pop(apex, None)
-            self._parsed.pop(apex, None)
-            await self._publish(self._preparer.forget_zone(zone).encode())
+        async with self._reshaping:
+            async with self._changing:
+                self._expect(apex)
+                await self._store.remove(apex)
+                zone = self.zones.pop(apex)
+                self.options.pop(apex, None)
+                self.closed.pop(apex, None)
+                self.rules.pop(apex, None)
+                self._parsed.pop(apex, None)
+            await self._publish_names(_deepest_first(self._preparer.departed(zone)), zone)
+            await self._publish(self._preparer.without_forms(zone).encode())
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         """Store a zone's options."""
-        async with self._changing:
-            await self._store.set_options(apex, options)
-            was_closed = self.closed.get(apex)
-            self._set_options(apex, options)
+        async with self._reshaping:
+            async with self._changing:
+                self._expect(apex)
+                await self._store.set_options(apex, options)
+                was_closed = self.closed.get(apex)
+                self._set_options(apex, options)
             if self.closed.get(apex) != was_closed:
                 zone = self.zones[apex]
-                await self._publish_zone(zone, set(zone.names()))
+                await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
+
+    def _expect(self, apex: bytes) -> None:
+        if apex not in self.zones:
+            raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}")
 
     def _set_options(self, apex: bytes, options: ZoneOptions) -> None:
         self.options[apex] = options
@@ -226,6 +243,10 @@ class Names:
             self.closed[apex] = tuple(ipaddress.ip_network(one) for one in options.allow_query)
         else:
             self.closed.pop(apex, None)
+
+    async def history(self, apex: bytes, serial: int) -> list[HistoryStep] | None:
+        """Return the steps of a zone from a serial to now; None when they do not reach back so far."""
+        return await self._store.history(apex, serial)
 
     async def add_key(self, key: Key, row: KeyRow) -> None:
         """Store a TSIG key and take it into use."""
@@ -241,27 +262,40 @@ class Names:
         """Store the policy of one zone (b"": of all zones) in the place of the one that is there."""
         for row in rules:
             parse_rule(row)
-        await self._store.put_rules(apex, rules)
-        self.rules[apex] = tuple(rules)
-        if not rules:
-            del self.rules[apex]
-        self._parsed.clear()
+        async with self._changing:
+            if apex:
+                self._expect(apex)
+            await self._store.put_rules(apex, rules)
+            self.rules[apex] = tuple(rules)
+            if not rules:
+                del self.rules[apex]
+            self._parsed.clear()
 
     async def _publish_zone(self, zone: Zone, again: set[bytes], former: Zone | None = None) -> None:
         """Publish a zone in slices, what is below first, so that no name seems missing meanwhile."""
         await self._publish(self._preparer.zone_forms(zone).encode())
-        shown = self._preparer.zone_names(zone)
-        # A name is longer than every name above it.
-        order = sorted({*shown, *again}, key=len, reverse=True)
-        for at in range(0, len(order), SLICE):
-            await self._publish(self._preparer.refresh(order[at : at + SLICE], former).encode())
-            await asyncio.sleep(0)
+        await self._publish_names(_deepest_first({*self._preparer.zone_names(zone), *again}), former)
 
     async def snapshot(self, send: Publish) -> None:
         """Send everything to one new worker, in slices; what changes meanwhile reaches it as deltas in between."""
         for zone in list(self.zones.values()):
+            if self.zones.get(zone.apex) is not zone:
+                continue
             await send(self._preparer.zone_forms(zone).encode())
             order = self._preparer.zone_names(zone)
             for at in range(0, len(order), SLICE):
+                # A zone that was replaced or removed meanwhile has reached the worker as deltas.
+                if self.zones.get(zone.apex) is not zone:
+                    break
                 await send(self._preparer.names(order[at : at + SLICE], zone).encode())
                 await asyncio.sleep(0)
+
+
+def _settle(batch: list[_Edit], failed: StoreFailed | None = None) -> None:
+    for edit in batch:
+        edit.settle(failed)
+
+
+def _deepest_first(found: set[bytes]) -> list[bytes]:
+    """Order names so that what is below comes first: a name is longer than every name above it."""
+    return sorted(found, key=len, reverse=True)

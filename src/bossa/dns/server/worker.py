@@ -9,6 +9,7 @@ owner does.
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import signal
 import socket
@@ -27,6 +28,8 @@ _POLL_MS = 1000
 # Batches of one socket before the others and the orders get their turn.
 _TURNS = 4
 _STREAM_READ = 1 << 20
+# A question that the owner cannot be given: its buffer or the memory is full, or the question is longer than either.
+_LOST = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EMSGSIZE))
 
 
 class Worker:
@@ -67,7 +70,7 @@ class Worker:
         """Answer what has come in on one socket."""
         for _ in range(_TURNS):
             # A batch that is not full has emptied the socket.
-            if batch.turn({}, answer) < SLOTS:
+            if batch.turn(answer) < SLOTS:
                 return
 
     def _answerer(self, index: int) -> Answer:
@@ -85,11 +88,13 @@ class Worker:
         return answer
 
     def _ask(self, index: int, address: bytes, packet: bytes) -> None:
-        """Give a question to the owner; when it has too many already, this one is lost."""
+        """Give a question to the owner; when it cannot take it, this one is lost."""
         try:
             self._asks.send(encode_ask(index, address, packet), socket.MSG_DONTWAIT)
             self._asked += 1
-        except BlockingIOError:
+        except OSError as e:
+            if e.errno not in _LOST:
+                raise
             self._lost += 1
 
     def _take_orders(self) -> None:
