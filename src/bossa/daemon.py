@@ -141,7 +141,7 @@ class Server:
         self._rows = ZoneRows(self._engine)
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(_DNS)) for host in settings.listen.addresses]
-        self._forwarder = Forwarder(upstreams(settings), own)
+        self._forwarder = Forwarder(upstreams(settings), own, edns_size=settings.dns.edns_size)
         self._owner = Owner(self._names, answer_settings(settings), self._forwarder.ask, time.time)
         self._pool: Pool
         self._tcp: tcp.TcpServer

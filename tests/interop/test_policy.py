@@ -68,6 +68,9 @@ TABLE = (
     Case("pattern: a name that matches", "k-pattern", "pc7.dhcp", "A", "192.0.2.1", True),
     Case("pattern: in capitals", "k-pattern", "PC8.DHCP", "A", "192.0.2.1", True),
     Case("pattern: a name that does not", "k-pattern", "pc7", "A", "192.0.2.1", False),
+    Case("pattern: the name above", "k-pattern", "dhcp", "A", "192.0.2.1", False),
+    Case("pattern: a dot inside a label", "k-pattern", "x.pc7\\.dhcp", "A", "192.0.2.1", False),
+    Case("zone without types: not CDS", "k-zone", "deleg", "CDS", "0 0 0 00", False),
     Case("two rules: by the first", "k-two", "one", "TXT", "x", True),
     Case("two rules: by the second", "k-two", "two", "A", "192.0.2.1", True),
     Case("two rules: by neither", "k-two", "one", "A", "192.0.2.1", False),
@@ -141,6 +144,15 @@ def test_deleting_all_at_a_name_needs_the_right_to_every_rrset_there(
     assert send(shared_domain, keys["k-any"], packets.record(owner, "TXT", rclass=ANY)) == NOERROR
     assert send(shared_domain, keys["k-types"], everything) == NOERROR
     assert shared_domain.values(owner + ".") == []
+
+
+def test_deleting_all_at_a_name_where_nothing_is_needs_a_right_there(
+    shared_domain: Domain, keys: dict[str, TsigKey], label: str
+) -> None:
+    """The answers must not tell a key of another branch which names there are."""
+    everything = packets.record(f"{label}.{NAME}", 255, rclass=ANY)
+    assert send(shared_domain, keys["k-sub"], everything) == REFUSED
+    assert send(shared_domain, keys["k-types"], everything) == NOERROR
 
 
 def test_one_forbidden_record_refuses_the_whole_message(

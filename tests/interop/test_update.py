@@ -12,7 +12,7 @@ import pytest
 from bossa.testing import packets
 from bossa.testing.domain import Domain, TsigKey
 
-NOERROR, FORMERR, NOTAUTH, NOTZONE = 0, 1, 9, 10
+NOERROR, FORMERR, REFUSED, NOTAUTH, NOTZONE = 0, 1, 5, 9, 10
 ANY, NONE, IN = packets.ANY, packets.NONE, packets.IN
 AXFR, MAILB, MAILA, TYPE_ANY, OPT, TSIG = 252, 253, 254, 255, 41, 250
 ZONE = """$TTL 300
@@ -142,6 +142,8 @@ PRESCAN = (
     Bad("add an address without data", "A", IN),
     Bad("add an MX with half a name", "MX", IN, data=b"\0\1\7abc"),
     Bad("add a TXT without a string", "TXT", IN),
+    Bad("delete a name server without its name", "NS", NONE),
+    Bad("add a signature's key", "DNSKEY", IN, REFUSED, "256 3 8 AAAA"),
 )
 
 
@@ -244,6 +246,20 @@ def test_an_soa_below_the_apex_is_ignored(shared_domain: Domain, admin: TsigKey,
     record = packets.record(own(shared_domain, label), "SOA", soa, ttl=300)
     assert send(shared_domain, admin, packets.update(shared_domain.name, record)) == NOERROR
     assert shared_domain.values(label, "SOA") == []
+
+
+def test_records_in_another_order_leave_the_serial(
+    shared_domain: Domain, put: Callable[[str], None], label: str
+) -> None:
+    """RFC 2136 §3.6: an RRset has no order."""
+    put(f"{label} 60 A 192.0.2.1")
+    put(f"{label} 60 A 192.0.2.2")
+    before = shared_domain.serial()
+    update = shared_domain.update()
+    update.delete(label, "A", "192.0.2.1")
+    update.add(label, 60, "A", "192.0.2.1")
+    assert shared_domain.send(update).rcode() == NOERROR
+    assert shared_domain.serial() == before
 
 
 # Additions, RFC 2136 §3.4.2.2

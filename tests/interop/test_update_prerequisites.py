@@ -153,3 +153,11 @@ def test_an_update_that_makes_its_own_prerequisite_false_is_still_done(
     )
     assert packets.rcode(shared_domain.exchange(packets.sign(message, admin))) == NOERROR
     assert shared_domain.values(label) == ["192.0.2.2"]
+
+
+def test_prerequisites_are_looked_at_before_the_update_section_is_judged(shared_domain: Domain, admin: TsigKey) -> None:
+    """RFC 2136 §3.2 comes before §3.4.1."""
+    failing = packets.record("nothing.bossa.test", TYPE_ANY, rclass=ANY)
+    outside = packets.record("elsewhere.example", "A", "192.0.2.1", ttl=60)
+    message = packets.update(shared_domain.name, outside, prerequisites=[failing])
+    assert packets.rcode(shared_domain.exchange(packets.sign(message, admin))) == NXDOMAIN

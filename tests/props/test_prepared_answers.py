@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bossa.dns import names, query, types
-from bossa.dns.changes import Draft, close
+from bossa.dns.changes import Draft
 from bossa.dns.exchange import Exchange, Settings, open_exchange
 from bossa.dns.image import Image
 from bossa.dns.lookup import Zones
@@ -103,7 +103,7 @@ def test_image_after_deltas_agrees_with_the_owner(
     for owner, rtype, rdatas in changes:
         draft = Draft(ground)
         _change(names.from_text(owner, ground.apex), rtype, rdatas, draft)
-        step = close(draft)
+        step = draft.close()
         if step is not None:
             ground.apply(step.changes)
             delta, wanted = preparer.after([step])

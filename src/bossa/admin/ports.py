@@ -1,6 +1,6 @@
 """What the operator's verbs need from the rest: the names, a way back to the caller, and a few functions.
 
-``bossa.dns.service.Names`` is the real :class:`Names`; the daemon hands over the rest.
+``bossa.dns.server.service.Names`` is the real :class:`Names`; the daemon hands over the rest.
 """
 
 from __future__ import annotations

@@ -16,15 +16,11 @@ from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, streaming_verb, verb
 from bossa.admin.ports import Line
 from bossa.dns import rdata, types
-from bossa.dns.changes import Draft, with_record, without_record
+from bossa.dns.changes import Draft, without_record
 from bossa.dns.zone import Mark, Origin, RRset, RRsetChange, Zone
 from bossa.wire import WireError
 
 DEFAULT_TTL = 3600
-# Types of which a name has one record (RFC 1034 §3.6.2, RFC 6672 §2.4).
-_SINGLE = frozenset((types.CNAME, types.DNAME))
-# What may stand beside a CNAME (RFC 4035 §2.5; 25 is KEY, of RFC 3007 §3.1.1).
-_BESIDE_CNAME = frozenset((types.CNAME, types.RRSIG, types.NSEC, 25))
 
 
 class RecordList(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +104,8 @@ async def record_add(office: Office, args: RecordAdd) -> RecordsChanged:
         _may_add(draft, owner, rtype, data)
         old = draft.find(owner, rtype)
         kept = old.ttl if old is not None else DEFAULT_TTL
-        new = with_record(old, rtype, kept if ttl is None else ttl, data, mark)
-        return [] if new == old else [RRsetChange(owner, rtype, old, new)]
+        draft.members(owner, rtype).add(kept if ttl is None else ttl, data, mark)
+        return ()
 
     return await _edit(office, zone, owner, decide)
 
@@ -123,15 +119,17 @@ def _data(zone: Zone, rtype: int, text: str) -> bytes:
 
 def _may_add(draft: Draft, owner: bytes, rtype: int, data: bytes) -> None:
     what = f"{types.type_text(rtype)} at {words.plain(owner)}"
-    others = [rrset.type for rrset in draft.node(owner) if rrset.type != rtype]
     if rtype == types.SOA:
         raise refused(what, "a zone has one SOA", "its serial moves by itself; zone import --replace changes the rest")
-    if rtype == types.CNAME and (bad := [one for one in others if one not in _BESIDE_CNAME]):
-        raise refused(what, f"a CNAME stands alone, and the name has {types.type_text(bad[0])}")
-    if types.CNAME in others and rtype not in _BESIDE_CNAME:
+    if rtype in types.MADE_BY_SIGNING:
+        raise refused(what, types.signing_fault(rtype))
+    in_the_way = draft.in_the_way(owner, rtype)
+    if in_the_way == types.CNAME:
         raise refused(what, "the name is an alias (CNAME)", f"bossa record remove … {words.plain(owner)}. CNAME")
-    old = draft.find(owner, rtype)
-    if rtype in _SINGLE and old is not None and old.rdatas != (data,):
+    if in_the_way is not None:
+        raise refused(what, f"a CNAME stands alone, and the name has {types.type_text(in_the_way)}")
+    there = draft.members(owner, rtype)
+    if rtype in types.SINGLE and there and data not in there:
         raise refused(what, "a name has only one", "remove the one that is there first")
 
 

@@ -11,13 +11,23 @@ from dataclasses import dataclass, field
 
 from bossa.dns import tsig
 from bossa.dns.errors import Ede, Rcode
-from bossa.dns.message import MAX_MESSAGE, MAX_UDP_PLAIN, Edns, Flag, Message, Reply, encode_reply, head, read_edns
+from bossa.dns.message import (
+    EDE_OPTION,
+    HEADER,
+    MAX_MESSAGE,
+    MAX_UDP_PLAIN,
+    Edns,
+    Flag,
+    Message,
+    Reply,
+    encode_reply,
+    head,
+    read_edns,
+)
 from bossa.dns.policy import Address, Caller, Network
 from bossa.dns.types import Opcode
 from bossa.wire import WireError
 
-EDE_OPTION = 15
-_HEADER = 12
 # Room that a TSIG without a MAC takes at most: owner and algorithm names as the client sent them, and fixed fields.
 _BARE_TSIG = 26
 
@@ -36,7 +46,7 @@ class Settings:
         return any(address in network for network in self.recursion)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """A request that can be answered; ``signed`` says who sent it, when it was signed at all."""
 
@@ -80,7 +90,7 @@ class Exchange:
             return self.message.wire
         wire, raw = self.message.wire, self.signed.request
         count = int.from_bytes(wire[10:12], "big") - 1
-        return wire[:10] + count.to_bytes(2, "big") + wire[_HEADER : raw.start]
+        return wire[:10] + count.to_bytes(2, "big") + wire[HEADER : raw.start]
 
     def _edns(self, ede: Ede | None) -> Edns | None:
         if self.edns is None:
@@ -111,7 +121,7 @@ def open_exchange(
     wire: bytes, address: Address, keys: dict[bytes, tsig.Key], now: int, settings: Settings, *, tcp: bool
 ) -> Exchange | Rejected:
     """Read a request and check its EDNS and TSIG."""
-    if len(wire) < _HEADER or wire[2] & 0x80:
+    if len(wire) < HEADER or wire[2] & 0x80:
         # An answer is never answered, or two servers would talk for ever.
         return Rejected(None, "no request")
     try:
@@ -122,8 +132,17 @@ def open_exchange(
     except WireError as e:
         return Rejected(format_error(wire), str(e))
     limit = MAX_MESSAGE if tcp else min(edns.size, settings.edns_size) if edns else MAX_UDP_PLAIN
-    recursion = settings.may_recurse(address)
-    exchange = Exchange(message, address, edns, signed, limit, now, settings.edns_size, tcp, recursion)
+    exchange = Exchange(
+        message=message,
+        address=address,
+        edns=edns,
+        signed=signed,
+        limit=limit,
+        now=now,
+        edns_size=settings.edns_size,
+        tcp=tcp,
+        recursion=settings.may_recurse(address),
+    )
     if isinstance(signed, tsig.Unverified):
         return Rejected(exchange.finish(Reply(Rcode.NOTAUTH)), f"{signed.error.name}: {signed.reason}", exchange)
     if edns and edns.version > 0:

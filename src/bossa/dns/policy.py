@@ -3,14 +3,19 @@
 A rule names who (a TSIG key, a network, a Kerberos principal, or every
 Kerberos account for itself), where (self, subdomain, zone, pattern) and
 which types.  Nobody is allowed anything that no rule allows.  A rule without
-types covers all but those that hold the zone together (NS, SOA and DNSSEC's);
-the type ANY covers these too, as does naming them.
+types covers all but those that hold the zone together (NS, SOA, DNSSEC's, and
+CDS, CDNSKEY and CSYNC, by which the parent changes the delegation); the type
+ANY covers these too, as does naming them.
+
+A pattern is compared label by label: a "*" that is its first label stands for
+one or more labels, any other "*" for octets of its own label.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -22,10 +27,10 @@ Scope = Literal["self", "subdomain", "zone", "pattern"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What a rule without types leaves out.
-_STRUCTURE = frozenset(
-    (types.NS, types.SOA, types.DS, types.RRSIG, types.NSEC, types.DNSKEY, types.NSEC3, types.NSEC3PARAM)
-)
+# What a rule without types leaves out; CDS and CDNSKEY are of RFC 7344, CSYNC of RFC 7477.
+_STRUCTURE = types.MADE_BY_SIGNING | {types.NS, types.SOA, types.DS, types.CDS, types.CDNSKEY, types.CSYNC}
+# A star that is escaped, and what fnmatch takes for wildcards besides the star, written plainly or by number.
+_NOT_IN_PATTERN = re.compile(r"\\\*|\\042|\\063|\\091|\\093|[][?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Rule:
     key: bytes | None
     network: Network | None
     what: bytes
-    pattern: str
+    pattern: tuple[bytes, ...]
     types: frozenset[int] | None
 
     def names_caller(self, caller: Caller) -> bool:
@@ -62,7 +67,11 @@ class Rule:
 
     def covers(self, caller: Caller, owner: bytes, rtype: int) -> bool:
         """Tell whether the caller may change records of ``rtype`` at ``owner`` (a key) by this rule."""
-        return self.names_caller(caller) and self._covers_type(rtype) and self._covers_name(caller, owner)
+        return self._covers_type(rtype) and self.reaches(caller, owner)
+
+    def reaches(self, caller: Caller, owner: bytes) -> bool:
+        """Tell whether the caller may change records of some type at ``owner`` by this rule."""
+        return self.names_caller(caller) and self._covers_name(caller, owner)
 
     def _covers_type(self, rtype: int) -> bool:
         if self.types is None:
@@ -76,7 +85,7 @@ class Rule:
             return owner == caller.key or (caller.key is None and owner == names.reverse(str(caller.address)))
         if self.scope == "subdomain":
             return names.is_below(owner, self.what)
-        return fnmatch.fnmatchcase(names.to_text(owner), self.pattern)
+        return _matches(names.labels(owner), self.pattern)
 
 
 def parse_rule(row: RuleRow) -> Rule:
@@ -85,7 +94,7 @@ def parse_rule(row: RuleRow) -> Rule:
         raise ValueError(f"{row.scope!r} is no scope: one of self, subdomain, zone, pattern")
     key, network = _who(row.who)
     what = names.from_text(row.what).lower() if row.scope == "subdomain" else names.ROOT
-    pattern = _pattern(row.what) if row.scope == "pattern" else ""
+    pattern = _pattern(row.what) if row.scope == "pattern" else ()
     return Rule(row, cast(Scope, row.scope), key, network, what, pattern, _types(row.types))
 
 
@@ -100,10 +109,20 @@ def _who(who: str) -> tuple[bytes | None, Network | None]:
     raise ValueError(f"{who!r} names nobody: key:NAME, net:CIDR, krb5:PRINCIPAL or krb5-self")
 
 
-def _pattern(text: str) -> str:
+def _pattern(text: str) -> tuple[bytes, ...]:
+    """Return the labels of a pattern, in which a star is a wildcard."""
     if not text:
         raise ValueError("a pattern rule needs a pattern, such as *.hosts.example.test")
-    return text.lower() if text.endswith(".") else text.lower() + "."
+    if bad := _NOT_IN_PATTERN.search(text):
+        raise ValueError(f"{bad[0]} cannot stand in a pattern: the one wildcard is *, and it cannot be escaped")
+    return tuple(names.labels(names.from_text(text).lower()))
+
+
+def _matches(labels: Sequence[bytes], pattern: Sequence[bytes]) -> bool:
+    if pattern[:1] == (b"*",) and len(labels) >= len(pattern):
+        pattern = pattern[1:]
+        labels = labels[len(labels) - len(pattern) :]
+    return len(labels) == len(pattern) and all(map(fnmatch.fnmatchcase, labels, pattern))
 
 
 def _types(mnemonics: Sequence[str]) -> frozenset[int] | None:
@@ -126,6 +145,10 @@ class Rules:
     def knows(self, caller: Caller) -> bool:
         """Tell whether any rule speaks of the caller."""
         return any(rule.names_caller(caller) for rule in self.rules)
+
+    def reach(self, caller: Caller, owner: bytes) -> bool:
+        """Tell whether any rule lets the caller change anything at ``owner``."""
+        return any(rule.reaches(caller, owner) for rule in self.rules)
 
     def find(self, caller: Caller, owner: bytes, rtype: int) -> Rule | None:
         """Return the first rule that lets the caller change ``rtype`` at ``owner``, None when none does."""

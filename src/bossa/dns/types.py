@@ -22,6 +22,7 @@ PTR = 12
 HINFO = 13
 MX = 15
 TXT = 16
+KEY = 25
 AAAA = 28
 SRV = 33
 DNAME = 39
@@ -32,6 +33,9 @@ NSEC = 47
 DNSKEY = 48
 NSEC3 = 50
 NSEC3PARAM = 51
+CDS = 59
+CDNSKEY = 60
+CSYNC = 62
 HTTPS = 65
 TKEY = 249
 TSIG = 250
@@ -40,6 +44,13 @@ AXFR = 252
 MAILB = 253
 MAILA = 254
 ANY = 255
+
+# What a name has one record of.  RFC 1034 §3.6.2, RFC 6672 §2.4
+SINGLE = frozenset((CNAME, DNAME))
+# What may stand beside a CNAME.  RFC 4035 §2.5; for KEY RFC 3007 §3.1.1
+BESIDE_CNAME = frozenset((CNAME, RRSIG, NSEC, KEY))
+# What a signer makes.  No zone takes these in: the first change would make its signatures wrong.
+MADE_BY_SIGNING = frozenset((RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM))
 
 _TYPES = {
     "A": 1, "NS": 2, "MD": 3, "MF": 4, "CNAME": 5, "SOA": 6, "MB": 7, "MG": 8, "MR": 9,
@@ -72,6 +83,11 @@ class Opcode(IntEnum):
 def is_meta(rtype: int) -> bool:
     """Tell whether the type is for questions or pseudo-records only.  RFC 6895 §3.1"""
     return rtype == OPT or 128 <= rtype <= 255 or rtype == 0
+
+
+def signing_fault(rtype: int) -> str:
+    """Say why a type of MADE_BY_SIGNING is not taken."""
+    return f"{type_text(rtype)} is of a signed zone: bossa has no DNSSEC"
 
 
 def type_text(rtype: int) -> str:

@@ -1,30 +1,34 @@
 """Dynamic update: what one UPDATE message does to a zone, decided and not done.
 
-The message is taken apart first (zone section, prerequisites, prescan), so
-that its last record can still refuse the whole; then the policy is asked;
-then the changes are made on a draft.  RFC 2136 §3; the numbers below are its.
+The order is that of RFC 2136 §3, and the numbers below are its:
+
+- the zone section (§3.1), and whether any rule speaks of the caller: the owner
+  of the zones asks both before anything else is looked at;
+- all records are read: broken octets are FORMERR whatever else is wrong;
+- the prerequisites, each for its form and then for its truth (§3.2);
+- the policy, record by record (§3.3);
+- the prescan (§3.4.1), so that the last record can still refuse the whole;
+- the changes, on a draft (§3.4.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bossa.dns import names, types
-from bossa.dns.changes import Draft, with_record, without_record
+from bossa.dns.changes import Draft
 from bossa.dns.errors import Rcode, Refused
 from bossa.dns.message import Message, RawRecord
 from bossa.dns.policy import Caller, Rules
 from bossa.dns.rdata import canonical, check, read_rdata
-from bossa.dns.zone import Mark, RRset, serial_gt, soa_serial
+from bossa.dns.zone import Mark, serial_gt, soa_serial
 from bossa.wire import Reader, WireError
 
 _MAX_TTL = 0x7FFFFFFF
 # An RRset that no message can carry is of no use to anybody.
 _MAX_RRSET = 60_000
-# Types that may stand beside a CNAME.  RFC 2136 §3.4.2.2 with RFC 4034 §2.5
-_BESIDE_CNAME = frozenset((types.CNAME, types.RRSIG, types.NSEC))
-_SINGLE = frozenset((types.CNAME, types.DNAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class UpdateRecord:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An update, taken apart and found well-formed."""
+    """An update, taken apart; no record of it is judged yet."""
 
     apex: bytes
     prerequisites: tuple[UpdateRecord, ...]
@@ -60,17 +64,13 @@ def zone_of(message: Message) -> bytes:
 
 
 def read_update(message: Message) -> Update:
-    """Take an UPDATE apart and do its prescan; raises Refused (FORMERR, NOTZONE).  §3.2, §3.4.1"""
+    """Take an UPDATE apart; raises Refused (FORMERR) for octets that are no records.  §2"""
     apex = zone_of(message)
     try:
         prerequisites = tuple(_record(message, raw) for raw in message.answer)
         updates = tuple(_record(message, raw) for raw in message.authority)
     except WireError as e:
         raise Refused(Rcode.FORMERR, str(e)) from None
-    for record in prerequisites:
-        _check_prerequisite(record, apex)
-    for record in updates:
-        _prescan(record, apex)
     return Update(apex, prerequisites, updates)
 
 
@@ -87,6 +87,7 @@ def _record(message: Message, raw: RawRecord) -> UpdateRecord:
 
 
 def _check_prerequisite(record: UpdateRecord, apex: bytes) -> None:
+    """Refuse what has not the form of a prerequisite.  §3.2.5"""
     if record.ttl != 0:
         raise Refused(Rcode.FORMERR, f"prerequisite with TTL {record.ttl}")
     if not names.is_below(record.owner, apex):
@@ -105,7 +106,7 @@ def _check_class(record: UpdateRecord) -> None:
 
 
 def _prescan(record: UpdateRecord, apex: bytes) -> None:
-    """§3.4.1.2 and §3.4.1.3"""
+    """Refuse what no update can do, before any of it is done.  §3.4.1.2 and §3.4.1.3"""
     if not names.is_below(record.owner, apex):
         raise Refused(Rcode.NOTZONE, f"update of {names.to_text(record.owner)}")
     _check_class(record)
@@ -113,17 +114,31 @@ def _prescan(record: UpdateRecord, apex: bytes) -> None:
     if meta:
         raise Refused(Rcode.FORMERR, f"update of type {types.type_text(record.type)}")
     if record.rclass == types.IN:
+        if record.type in types.MADE_BY_SIGNING:
+            raise Refused(Rcode.REFUSED, types.signing_fault(record.type))
         return
     if record.ttl != 0:
         raise Refused(Rcode.FORMERR, f"deletion with TTL {record.ttl}")
     if record.rclass == types.CLASS_ANY and record.rdata:
         raise Refused(Rcode.FORMERR, "deletion of an RRset with data")
+    if record.rclass == types.CLASS_NONE:
+        _check_data(record)
+
+
+def _check_data(record: UpdateRecord) -> None:
+    """Refuse the deletion of a record that cannot be.  §2.5.4"""
+    try:
+        check(record.type, record.rdata)
+    except WireError as e:
+        raise Refused(Rcode.FORMERR, str(e)) from None
 
 
 def decide(update: Update, draft: Draft, rules: Rules, caller: Caller, mark: Mark) -> None:
     """Carry an update out on a draft; raises Refused, after which the draft is to be thrown away."""
     check_prerequisites(update.prerequisites, draft)
     check_permission(update.updates, draft, rules, caller)
+    for record in update.updates:
+        _prescan(record, draft.apex)
     for record in update.updates:
         _carry_out(record, draft, mark)
 
@@ -132,6 +147,7 @@ def check_prerequisites(prerequisites: Sequence[UpdateRecord], draft: Draft) -> 
     """Raise Refused when the zone is not as the sender believes.  §3.2"""
     wanted: dict[tuple[bytes, int], set[bytes]] = {}
     for record in prerequisites:
+        _check_prerequisite(record, draft.apex)
         if record.rclass == types.IN:
             wanted.setdefault((record.owner, record.type), set()).add(canonical(record.type, record.rdata))
         else:
@@ -157,49 +173,50 @@ def _check_existence(record: UpdateRecord, draft: Draft) -> None:
 def check_permission(updates: Sequence[UpdateRecord], draft: Draft, rules: Rules, caller: Caller) -> None:
     """Raise Refused unless the policy allows every record.  §3.3
 
-    Deleting all at a name needs the right to delete each RRset there.
+    Deleting all at a name needs the right to delete each RRset there, and some
+    right there even if it owns nothing: else the answer would tell who is there.
     """
     for record in updates:
-        touched = [record.type]
+        touched: AbstractSet[int] = {record.type}
         if record.type == types.ANY:
-            touched = [rrset.type for rrset in draft.node(record.owner) if not _kept(record.owner, rrset, draft)]
+            touched = _all_at(record.owner, draft)
+            if not rules.reach(caller, record.owner):
+                raise Refused(Rcode.REFUSED, f"no rule lets {caller.text} change {names.to_text(record.owner)}")
         for rtype in touched:
             if rules.find(caller, record.owner, rtype) is None:
                 what = f"{names.to_text(record.owner)} {types.type_text(rtype)}"
                 raise Refused(Rcode.REFUSED, f"no rule lets {caller.text} change {what}")
 
 
-def _kept(owner: bytes, rrset: RRset, draft: Draft) -> bool:
-    """Tell whether deleting the whole name leaves this RRset: SOA and NS of the zone.  §3.4.2.3"""
-    return owner == draft.apex and rrset.type in (types.SOA, types.NS)
+def _all_at(owner: bytes, draft: Draft) -> AbstractSet[int]:
+    """Return the types that the deletion of a whole name deletes.  §3.4.2.3"""
+    return {rtype for rtype in draft.types(owner) if not _kept(owner, rtype, draft)}
+
+
+def _kept(owner: bytes, rtype: int, draft: Draft) -> bool:
+    """Tell whether the RRset is one that is never deleted as a whole: SOA and NS of the zone.  §3.4.2.3"""
+    return owner == draft.apex and rtype in (types.SOA, types.NS)
 
 
 def _carry_out(record: UpdateRecord, draft: Draft, mark: Mark) -> None:
-    """§3.4.2.2 to §3.4.2.4"""
+    """Add a record, or delete one, an RRset, or all at a name.  §3.4.2.2 to §3.4.2.4"""
     if record.rclass == types.IN:
         _add(record, draft, mark)
     elif record.type == types.ANY:
-        for rrset in draft.node(record.owner):
-            if not _kept(record.owner, rrset, draft):
-                draft.put(record.owner, rrset.type, None)
+        for rtype in _all_at(record.owner, draft):
+            draft.put(record.owner, rtype, None)
     elif record.rclass == types.CLASS_ANY:
-        rrset_there = draft.find(record.owner, record.type)
-        if rrset_there is not None and not _kept(record.owner, rrset_there, draft):
+        if not _kept(record.owner, record.type, draft):
             draft.put(record.owner, record.type, None)
     else:
         _delete_record(record, draft)
 
 
 def _delete_record(record: UpdateRecord, draft: Draft) -> None:
-    old = draft.find(record.owner, record.type)
-    at_apex = record.owner == draft.apex
-    # A zone keeps its SOA, and its last NS.  §3.4.2.4
-    if old is None or (at_apex and record.type == types.SOA):
-        return
-    new = without_record(old, record.rdata)
-    if new is None and at_apex and record.type == types.NS:
-        return
-    draft.put(record.owner, record.type, new)
+    members = draft.members(record.owner, record.type)
+    # A zone keeps its SOA, of which there is one, and its last NS.  §3.4.2.4
+    if len(members) > 1 or not _kept(record.owner, record.type, draft):
+        members.remove(record.rdata)
 
 
 def _add(record: UpdateRecord, draft: Draft, mark: Mark) -> None:
@@ -207,24 +224,14 @@ def _add(record: UpdateRecord, draft: Draft, mark: Mark) -> None:
     if record.type == types.SOA:
         _add_soa(record, draft)
         return
-    there = {rrset.type for rrset in draft.node(record.owner)}
-    if record.type == types.CNAME and not there <= _BESIDE_CNAME:
+    if draft.in_the_way(record.owner, record.type) is not None:
         return
-    if types.CNAME in there and record.type not in _BESIDE_CNAME:
-        return
-    # RFC 2181 §8: a TTL with its highest bit set is zero.
-    ttl = record.ttl if record.ttl <= _MAX_TTL else 0
-    old = draft.find(record.owner, record.type)
-    if (
-        old is not None
-        and record.type in _SINGLE
-        and canonical(record.type, old.rdatas[0]) != canonical(record.type, record.rdata)
-    ):
-        old = None
-    new = with_record(old, record.type, ttl, record.rdata, mark)
-    if sum(len(rdata) + 12 for rdata in new.rdatas) > _MAX_RRSET:
+    members = draft.members(record.owner, record.type)
+    if record.type in types.SINGLE and record.rdata not in members:
+        members.clear()
+    members.add(_ttl(record), record.rdata, mark)
+    if members.octets > _MAX_RRSET:
         raise Refused(Rcode.REFUSED, f"{names.to_text(record.owner)} would not fit a message")
-    draft.put(record.owner, record.type, new)
 
 
 def _add_soa(record: UpdateRecord, draft: Draft) -> None:
@@ -233,4 +240,9 @@ def _add_soa(record: UpdateRecord, draft: Draft) -> None:
     if record.owner != draft.apex or old is None:
         return
     if serial_gt(soa_serial(record.rdata), draft.serial):
-        draft.put(draft.apex, types.SOA, old._replace(ttl=min(record.ttl, _MAX_TTL), rdatas=(record.rdata,)))
+        draft.put(draft.apex, types.SOA, old._replace(ttl=_ttl(record), rdatas=(record.rdata,)))
+
+
+def _ttl(record: UpdateRecord) -> int:
+    """Return the TTL that is meant: one with its highest bit set is zero.  RFC 2181 §8"""
+    return record.ttl if record.ttl <= _MAX_TTL else 0

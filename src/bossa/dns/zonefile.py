@@ -3,8 +3,8 @@
 :func:`read_zone` streams records, :func:`load_zone` groups and judges them,
 :func:`write_zone` writes a zone (see zonewrite.py).
 Invariants of what a load returns: one SOA and some NS at the apex, nothing
-outside the zone, class IN, no CNAME beside other data (RFC 1034 §3.6.2), one
-CNAME or DNAME a name, one TTL an RRset (RFC 2181 §5.2), no record twice,
+outside the zone, class IN, a CNAME alone at its name (RFC 1034 §3.6.2; KEY may
+stand beside it, RFC 3007 §3.1.1), one CNAME or DNAME a name, one TTL an RRset (RFC 2181 §5.2), no record twice,
 rdata of its type's shape.  A signed zone is refused: DNSSEC is left out.
 Owners come out as keys (lower case); names in rdata keep their case.
 """
@@ -21,7 +21,7 @@ from bossa.dns.zonewrite import write_zone, zone_lines
 
 __all__ = ["Problem", "Source", "Watch", "ZoneFileError", "load_zone", "read_zone", "write_zone", "zone_lines"]
 
-_ALONE = frozenset((types.CNAME, types.DNAME, types.SOA))
+_ONE = types.SINGLE | {types.SOA}
 
 
 def read_zone(
@@ -80,13 +80,15 @@ class _Groups:
         old = table.get(owner)
         if old is not None:
             self._more(owner, old, ttl, data)
-        elif owner in self.cnames or (rtype == types.CNAME and self._taken(owner)):
+        elif (owner in self.cnames and rtype not in types.BESIDE_CNAME) or (
+            rtype == types.CNAME and self._taken(owner)
+        ):
             self.reading.fault(f"{names.to_text(owner)} has a CNAME and so can have no other data")
         else:
             table[owner] = RRset(rtype, ttl, (data,), self.marks)
 
     def _taken(self, owner: bytes) -> bool:
-        return any(owner in table for table in self.tables.values())
+        return any(owner in table for rtype, table in self.tables.items() if rtype not in types.BESIDE_CNAME)
 
     def _more(self, owner: bytes, old: RRset, ttl: int, data: bytes) -> None:
         """Add to an RRset that is there."""
@@ -100,7 +102,7 @@ class _Groups:
             self.reading.watch.problem(Problem(self.reading.file, self.reading.at, what))
         if key in members:
             return
-        if rtype in _ALONE:
+        if rtype in _ONE:
             self.reading.fault(f"{names.to_text(owner)} has a second {types.type_text(rtype)}, one is allowed")
             return
         members[key] = data

@@ -35,7 +35,6 @@ _USUAL = {
     for spelling in (types.type_text(rtype), types.type_text(rtype).lower())
 }
 _USUAL_TYPES = frozenset(_USUAL.values())
-_SIGNED = frozenset((types.RRSIG, types.NSEC, types.NSEC3, types.NSEC3PARAM, types.DNSKEY))
 
 
 class Problem(NamedTuple):
@@ -222,8 +221,8 @@ class Reading:
         """Refuse the types that cannot be in a zone, or not there."""
         if types.is_meta(rtype):
             raise ValueError(f"{types.type_text(rtype)} is no type for a zone")
-        if rtype in _SIGNED:
-            self.stop(f"the zone is signed ({types.type_text(rtype)}): bossa has no DNSSEC; export it unsigned")
+        if rtype in types.MADE_BY_SIGNING:
+            self.stop(f"{types.signing_fault(rtype)}; export it unsigned")
         if rtype == types.SOA and owner != self.apex:
             raise ValueError(f"an SOA belongs at the zone's apex {names.to_text(self.apex)} only")
 

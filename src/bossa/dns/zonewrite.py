@@ -47,7 +47,7 @@ def _type_order(rrset: RRset) -> tuple[bool, bool, int]:
 
 
 def _limited(ttl: int) -> int:
-    """RFC 2181 §8: a TTL with the top bit means zero."""
+    """Return the TTL that is meant: one with its highest bit set is zero.  RFC 2181 §8"""
     return ttl if ttl <= _MAX_TTL else 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bossa.admin.office import Office
 from bossa.dns import names
-from bossa.dns.changes import Draft, close
+from bossa.dns.changes import Draft
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, Step, Zone
@@ -31,7 +31,7 @@ class FakeNames:
     async def edit(self, apex: bytes, decide: Any) -> Step | None:
         draft = Draft(self.zones[apex])
         draft.apply(decide(draft) or ())
-        step = close(draft)
+        step = draft.close()
         if step is not None:
             self.zones[apex].apply(step.changes)
             self.steps.append(step)

@@ -87,6 +87,8 @@ def test_names_in_data_are_relative_to_the_zone(office: Office) -> None:
         ("www.b.test.", "A", "192.0.2.1", Exit.REFUSED),
         ("@", "SOA", ". . 1 2 3 4 5", Exit.REFUSED),
         ("@", "CNAME", "b.test.", Exit.REFUSED),
+        ("www", "DNSKEY", "256 3 8 AAAA", Exit.REFUSED),
+        ("www", "NSEC3PARAM", "1 0 0 -", Exit.REFUSED),
     ],
 )
 def test_what_cannot_be_added_says_why(office: Office, name: str, rtype: str, data: str, code: Exit) -> None:
@@ -106,6 +108,12 @@ def test_a_cname_stands_alone(office: Office) -> None:
     add(office, "www", "A", "192.0.2.1")
     with pytest.raises(Failure, match="stands alone"):
         add(office, "www", "CNAME", "alias")
+
+
+def test_adding_a_cname_again_changes_nothing(office: Office) -> None:
+    """RFC 2136 §1.1.1: names in data have no case."""
+    add(office, "alias", "CNAME", "www")
+    assert add(office, "alias", "CNAME", "WWW").changed == 0
 
 
 def test_one_record_an_rrset_or_all_of_a_name_can_be_removed(office: Office) -> None:

@@ -223,10 +223,10 @@ def test_the_first_ttl_of_an_rrset_holds_and_the_others_are_reported():
         ("$GENERATE 2-1 x A 192.0.2.$", "4: the range 2-1 does not go up from START to STOP"),
         ("$GENERATE 255-300 x$ A 192.0.2.$", "4: '192.0.2.256' is no IPv4 address"),
         ("$GENERATE 1-2 x${-2} A 192.0.2.$", "4: ${-2} goes below zero at 1"),
-        ("x RRSIG A 8", "4: the zone is signed (RRSIG): bossa has no DNSSEC; export it unsigned"),
-        ("x DNSKEY 257", "4: the zone is signed (DNSKEY): bossa has no DNSSEC; export it unsigned"),
-        ("x NSEC y A", "4: the zone is signed (NSEC): bossa has no DNSSEC; export it unsigned"),
-        ("x NSEC3 1", "4: the zone is signed (NSEC3): bossa has no DNSSEC; export it unsigned"),
+        ("x RRSIG A 8", "4: RRSIG is of a signed zone: bossa has no DNSSEC; export it unsigned"),
+        ("x DNSKEY 257", "4: DNSKEY is of a signed zone: bossa has no DNSSEC; export it unsigned"),
+        ("x NSEC y A", "4: NSEC is of a signed zone: bossa has no DNSSEC; export it unsigned"),
+        ("x NSEC3 1", "4: NSEC3 is of a signed zone: bossa has no DNSSEC; export it unsigned"),
     ],
 )
 def test_an_error_has_file_line_and_reason(lines, error):

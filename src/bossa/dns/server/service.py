@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bossa.dns import names
-from bossa.dns.changes import Draft, close
+from bossa.dns.changes import Draft
 from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
@@ -179,7 +179,7 @@ class Names:
         changes = edit.decide(attempt)
         if changes:
             attempt.apply(changes)
-        step = close(attempt)
+        step = attempt.close()
         if step is not None:
             ground.apply(step.changes)
         return step
