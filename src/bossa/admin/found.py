@@ -69,10 +69,9 @@ async def found(office: Office, addresses: Sequence[str] = ("127.0.0.1", "::1"))
     await _admin(office)
     if not office.names.rules.get(b""):
         await office.names.set_rules(b"", [ADMIN_RULE])
-    for apex in private_reverse_zones():
-        if apex not in office.names.zones:
-            content = list(_empty_zone(apex, office.now))
-            await office.names.create_zone(apex, content, ZoneOptions(private_reverse=True))
+    missing = [apex for apex in private_reverse_zones() if apex not in office.names.zones]
+    contents = {apex: list(_empty_zone(apex, office.now)) for apex in missing}
+    await office.names.create_zones(contents, ZoneOptions(private_reverse=True))
     if office.domain not in office.names.zones:
         await office.names.create_zone(office.domain, list(_forward_zone(office.domain, addresses, office.now)))
 

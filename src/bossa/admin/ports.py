@@ -48,6 +48,11 @@ class Names(Protocol):
     ) -> None:
         """Store and serve a zone."""
 
+    async def create_zones(
+        self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None
+    ) -> None:
+        """Store and serve several small new zones at once."""
+
     async def remove_zone(self, apex: bytes) -> None:
         """Forget a zone, its history and its rules."""
 

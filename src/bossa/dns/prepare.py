@@ -110,10 +110,11 @@ class Preparer:
             shape = self._shapes[apex] = (b"n" + apex, b"x" + apex)
         return shape
 
-    def zone_forms(self, zone: Zone) -> Delta:
-        """Prepare the negative answers of a zone."""
+    def zone_forms(self, *zones: Zone) -> Delta:
+        """Prepare the negative answers of zones."""
         delta = Delta()
-        self._negative_forms(zone, delta)
+        for zone in zones:
+            self._negative_forms(zone, delta)
         return delta
 
     def refresh(self, names: Iterable[bytes], former: Zone | None = None) -> Delta:

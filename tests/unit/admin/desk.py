@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,12 @@ class FakeNames:
         assert replace or apex not in self.zones
         self.zones[apex] = Zone(apex, rrsets)
         self.options[apex] = options or ZoneOptions()
+
+    async def create_zones(
+        self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None
+    ) -> None:
+        for apex, content in contents.items():
+            await self.create_zone(apex, content, options)
 
     async def remove_zone(self, apex: bytes) -> None:
         del self.zones[apex]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bossa.dns import names
@@ -206,6 +206,24 @@ class Names:
                 self.zones[apex] = zone
                 self._set_options(apex, options)
             await self._publish_zone(zone, again, old)
+
+    async def create_zones(
+        self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None
+    ) -> None:
+        """Store and serve several small new zones at once, which share their commits."""
+        options = options or ZoneOptions()
+        async with self._reshaping:
+            async with self._changing:
+                creating = (self._store.create(apex, options, content) for apex, content in contents.items())
+                await asyncio.gather(*creating)
+                new = [Zone(apex, content) for apex, content in contents.items()]
+                again = set().union(*(self._preparer.arrived(zone) for zone in new))
+                for zone in new:
+                    self.zones[zone.apex] = zone
+                    self._set_options(zone.apex, options)
+            await self._publish(self._preparer.zone_forms(*new).encode())
+            names_of_all = again.union(*(self._preparer.zone_names(zone) for zone in new))
+            await self._publish_names(_deepest_first(names_of_all))
 
     async def remove_zone(self, apex: bytes) -> None:
         """Forget a zone."""
