@@ -43,7 +43,7 @@ def add(
     self_: Annotated[bool, typer.Option("--self", help="The name that is the client's own.")] = False,
     subdomain: Annotated[str | None, typer.Option(metavar="NAME", help="This name and all below.")] = None,
     whole: Annotated[bool, typer.Option("--zone", help="The whole zone.")] = False,
-    pattern: Annotated[str | None, typer.Option(metavar="P", help="Names like this, with * and ?.")] = None,
+    pattern: Annotated[str | None, typer.Option(metavar="P", help="Names like this, with * for parts of it.")] = None,
     types: Annotated[list[str], typer.Option(metavar="A,AAAA", help="Only these types, ANY for all.")] = [],  # noqa: B006
     first: Annotated[bool, typer.Option("--first", help="Before all other rules.")] = False,
     at: Annotated[int | None, typer.Option(metavar="N", help="At this place, counted from 1.", min=1)] = None,
