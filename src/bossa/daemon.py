@@ -16,99 +16,61 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bossa import __version__
+from bossa import __version__, opening
 from bossa.admin import banner
 from bossa.admin.dispatch import answer as answer_call
-from bossa.admin.errors import Exit, Failure
-from bossa.admin.found import found, is_founded
-from bossa.admin.keys import seal_context
+from bossa.admin.errors import Exit
+from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
 from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
 from bossa.config.errors import ConfigError
-from bossa.config.load import find, load
 from bossa.config.settings import Settings
-from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
-from bossa.dns import exchange, tsig
-from bossa.dns.errors import StoreFailed
+from bossa.crypto.sealed import Seal
 from bossa.dns.names import to_text
-from bossa.dns.ports import KeyRow
-from bossa.dns.resolvconf import nameservers
 from bossa.dns.server import nearness
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
 from bossa.dns.server.service import Names
-from bossa.dns.tsig import Algorithm, Key
 from bossa.files import atomic
-from bossa.files.sqlite import DatabaseRefused
 from bossa.net import control, notify, tcp, udp
-from bossa.net.holder import CannotListen
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
 from bossa.observe import log, metrics
-from bossa.store.errors import UnknownForm
+from bossa.opening import DATABASE, DNS_PORT, UpFlags
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 
-_DNS, _WEB = 53, 80
-DATABASE = "bossa.db"
-MASTER_KEY = "master.key"
-_RESTORE = "bossa restore FILE --data DIR puts the last backup into an empty directory"
-_RESOLV_CONF = Path("/etc/resolv.conf")
-
-
-@dataclass(frozen=True, slots=True)
-class UpFlags:
-    """What ``bossa up`` was told; None where nothing was."""
-
-    data: Path
-    config: Path | None = None
-    ready_fd: int | None = None
-    port_base: str | None = None
-    domain: str | None = None
-    log_format: str | None = None
-
-    def settings(self) -> Settings:
-        """Read the settings; raises ConfigError."""
-        flags = {"listen.port_base": self.port_base, "domain.name": self.domain, "log.format": self.log_format}
-        return load(self.config or find(self.data, Path.cwd()), os.environ, flags)
+_WEB = 80
 
 
 def run(flags: UpFlags) -> int:
     """Run a server until it is told to stop; return its exit code."""
     import uvloop
 
+    _take_name()
     try:
         settings = flags.settings()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(flags, settings))
-    except ConfigError as e:
-        print(*(f"error: {problem}" for problem in e.problems), sep="\n", file=sys.stderr)
-    except CannotListen as e:
-        print(f"error: {e}", file=sys.stderr)
-    except (DatabaseRefused, control.AlreadyServed) as e:
-        print(
-            f"error: {flags.data}: {e}. Fix: stop the server that runs there, or name another --data.", file=sys.stderr
-        )
-        return Exit.UNREACHABLE
-    except Unsealable as e:
-        fix = f"put back the {MASTER_KEY} that belongs to this data directory"
-        print(f"error: {flags.data / MASTER_KEY}: {e}. Fix: {fix}.", file=sys.stderr)
-    except (StoreFailed, UnknownForm) as e:
-        print(f"error: {flags.data / DATABASE}: {e}. Fix: {_RESTORE}.", file=sys.stderr)
-        return Exit.UNREACHABLE
-    except OSError as e:
-        where = e.filename or flags.data
-        print(f"error: {where}: {e.strerror or e}. Fix: check the disk and who owns the directory.", file=sys.stderr)
-    return Exit.FAILED
+    except opening.TROUBLES as e:
+        trouble = opening.trouble(e, flags.data)
+        print(f"error: {trouble}", file=sys.stderr)
+        for problem in e.problems[1:] if isinstance(e, ConfigError) else ():
+            print(f"error: {problem}", file=sys.stderr)
+        return trouble.exit
+
+
+def _take_name() -> None:
+    """Be "bossa" in lists of processes, and in what another bossa says of who holds a port."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text("bossa")
 
 
 async def _run(flags: UpFlags, settings: Settings) -> int:
@@ -134,15 +96,19 @@ class Server:
         self._exits = exits
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_backup: float | None = None
+        # Whoever cannot have the ports leaves no data behind.
+        self._datagrams, self._streams = self._listen()
+        self._web = self._listen_web()
         atomic.make_private_dir(self._data)
         self._engine = SqliteEngine.open(self._data / DATABASE)
         exits.callback(self._engine.close)
         exits.callback(self._cancel_tasks)
         self._rows = ZoneRows(self._engine)
         self._names = Names(self._rows, self._publish, recursion=True)
-        own = [(host, settings.listen.port(_DNS)) for host in settings.listen.addresses]
-        self._forwarder = Forwarder(upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._owner = Owner(self._names, answer_settings(settings), self._forwarder.ask, time.time)
+        own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
+        self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
+        self._owner = Owner(self._names, opening.answer_settings(settings), self._forwarder.ask, time.time)
+        self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
 
@@ -152,55 +118,59 @@ class Server:
         loop.set_exception_handler(_log_bug)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.ended.set)
-        listening = self._listen()
-        web = self._listen_web()
-        seal = open_seal(self._data, self._rows)
+        seal = opening.open_seal(self._data, self._rows)
         self._load(seal)
         office = self._open_office(seal)
-        await self._start_dns(*listening)
+        await self._start_dns()
         if not is_founded(self._names):
             await found(office, self._settings.listen.addresses)
+        restore_admin_file(office)
         calls = await control.serve(self._data, lambda call: answer_call(office, call))
         self._exits.push_async_callback(calls.close)
+        if office.domain not in self._names.zones:
+            holds = ", ".join(
+                to_text(apex).rstrip(".") for apex, o in self._names.options.items() if not o.private_reverse
+            )
+            print(
+                f"warning: there is no zone {self._settings.domain.name} in {self._data}, which holds {holds}.",
+                file=sys.stderr,
+            )
         self._greet()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._later(self._reload_by_signal()))
-        self._later(self._start_slow(web))
+        self._later(self._start_slow())
 
     def _load(self, seal: Seal) -> None:
         """Read all zones; what is there to stay is kept out of the garbage collector's rounds."""
         gc.disable()
         try:
-            self._names.load(lambda row: open_key(seal, row))
+            self._names.load(lambda row: opening.open_key(seal, row))
         finally:
             gc.enable()
         gc.freeze()
 
     def _open_office(self, seal: Seal) -> Office:
-        parts = office_parts(self._names, self._data, self._settings, seal, self._engine)
+        parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
 
         async def backup(path: Path) -> None:
-            await self._engine.backup(path)
+            await parts["backup"](path)
             self._last_backup = time.time()
 
         async def reload() -> list[str]:
             try:
-                lines = await self.reload()
+                return await self.reload()
             except ConfigError as e:
-                problem = e.problems[0]
-                raise Failure(problem.where, problem.what, problem.fix) from None
-            office.md5 = self._settings.dns.tsig_md5
-            return lines
+                raise opening.trouble(e, self._data) from None
 
-        office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
-        return office
+        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
         """Open the name server's sockets: UDP by worker, then TCP."""
         listen, copies = self._settings.listen, max(1, self._settings.dns.workers)
         by_address, streams = [], []
         for address in listen.addresses:
-            by_address.append(udp.open_sockets(address, listen.port(_DNS), copies))
-            streams.append(open_stream(address, listen.port(_DNS)))
+            by_address.append(udp.open_sockets(address, listen.port(DNS_PORT), copies))
+            streams.append(open_stream(address, listen.port(DNS_PORT)))
         for sock in (*streams, *(one for group in by_address for one in group)):
             self._exits.callback(sock.close)
         return [list(group) for group in zip(*by_address, strict=True)], streams
@@ -214,15 +184,17 @@ class Server:
             self._exits.callback(sock.close)
         return sockets
 
-    async def _start_dns(self, datagrams: list[list[socket.socket]], streams: list[socket.socket]) -> None:
+    async def _start_dns(self) -> None:
         settings = self._settings.dns
-        self._pool = Pool(datagrams, settings.workers, self._owner.datagram, self._names.snapshot, settings.edns_size)
+        self._pool = Pool(
+            self._datagrams, settings.workers, self._owner.datagram, self._names.snapshot, settings.edns_size
+        )
         self._pool.set_near(nearness.encode(settings.recursion))
         self._later(self._keep_editing())
         await self._pool.start()
         self._exits.push_async_callback(self._pool.stop)
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
-        self._tcp = await tcp.serve(streams, self._owner.message, limits)
+        self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
 
     def _publish(self, delta: bytes) -> Coroutine[Any, Any, None]:
@@ -246,21 +218,21 @@ class Server:
             except Exception as e:
                 log.error("bug while storing updates", exc=e)
 
-    async def _start_slow(self, web: list[socket.socket]) -> None:
+    async def _start_slow(self) -> None:
         """Load what no answer waits for: the log's library and the web page."""
         settings = self._settings
         await asyncio.to_thread(log.start, settings.log.format, settings.log.level)
         self._read_metrics()
-        if web:
+        if self._web:
             from bossa.web.hosts import Hosts
             from bossa.web.server import serve_pages
 
             hosts = Hosts(settings.listen.addresses, (settings.domain.name, *settings.web.hosts))
-            await serve_pages(self, hosts, web)
+            await serve_pages(self, hosts, self._web)
 
     def _services(self) -> tuple[Service, ...]:
         listen = self._settings.listen
-        services = {"DNS": _DNS} | ({"Web": _WEB} if self._settings.web.enabled else {})
+        services = {"DNS": DNS_PORT} | ({"Web": _WEB} if self._settings.web.enabled else {})
         return tuple(
             Service(name=name, addresses=tuple(str(Peer(host, listen.port(real))) for host in listen.addresses))
             for name, real in services.items()
@@ -274,12 +246,12 @@ class Server:
             realm=self._settings.domain.realm,
             data=self._data,
             services=self._services(),
-            dns=(listen.addresses[0], listen.port(_DNS)),
+            dns=(listen.addresses[0], listen.port(DNS_PORT)),
             command="./bossa" if "BOSSA_CHECKOUT" in os.environ else "bossa",
         )
         print(*banner.lines(greeting), sep="\n", flush=True)
         if self._flags.ready_fd is not None:
-            dns = [[host, listen.port(_DNS)] for host in listen.addresses]
+            dns = [[host, listen.port(DNS_PORT)] for host in listen.addresses]
             web = [[host, listen.port(_WEB)] for host in listen.addresses] if self._settings.web.enabled else []
             with open(self._flags.ready_fd, "w") as ready:
                 ready.write(json.dumps({"dns": dns, "web": web, "pid": os.getpid()}) + "\n")
@@ -329,9 +301,10 @@ class Server:
         new = self._flags.settings()
         difference = self._settings.difference(new)
         self._settings = self._settings.taking(new)
-        self._owner.settings = answer_settings(self._settings)
+        self._owner.settings = opening.answer_settings(self._settings)
+        self._office.md5 = self._settings.dns.tsig_md5
         self._pool.set_near(nearness.encode(self._settings.dns.recursion))
-        self._forwarder.use(upstreams(self._settings))
+        self._forwarder.use(opening.upstreams(self._settings))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
@@ -348,11 +321,14 @@ class Server:
     def _read_metrics(self) -> None:
         """Let a scrape read what is known elsewhere: workers' counters, zones, the store."""
         process, served = metrics.PROCESS, self._names
-        process.add("bossa_build_info", (__version__, ".".join(map(str, sys.version_info[:3]))))
         process.read("bossa_dns_workers", lambda: {(): self._pool.live})
         process.read("bossa_dns_prepared_answers_total", self._pool.prepared_answers)
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
+        process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
+        process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
+        process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
+        process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})
         process.read("bossa_store_size_bytes", lambda: {(): self._store_status().size})
 
 
@@ -365,78 +341,3 @@ def _update_counts() -> UpdateCounts:
 def _log_bug(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Write down what nobody caught; the server goes on."""
     log.error("bug", where=str(context.get("message")), exc=context.get("exception"))
-
-
-# What the server and a command without a server build alike.
-
-
-def answer_settings(settings: Settings) -> exchange.Settings:
-    """Return what answers depend on beside the zones."""
-    dns = settings.dns
-    policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
-    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
-
-
-def upstreams(settings: Settings) -> list[tuple[str, int]]:
-    """Return whom questions are passed on to: the settings' forwarders, or the system's resolvers."""
-    if settings.dns.forwarders:
-        return [(one.host, one.port) for one in settings.dns.forwarders]
-    try:
-        return [(host, _DNS) for host in nameservers(_RESOLV_CONF.read_text(errors="replace"))]
-    except OSError:
-        return []
-
-
-def open_seal(data: Path, rows: ZoneRows) -> Seal:
-    """Return the seal of a data directory, whose master key is made when there is none.
-
-    Raises Unsealable for a master key that got lost: a new one would open nothing.
-    """
-    if not (data / MASTER_KEY).exists() and rows.tsig_keys():
-        raise Unsealable("it is gone, and the store holds keys that are sealed under it")
-    return Seal(atomic.create_once(data / MASTER_KEY, os.urandom(KEY_SIZE)))
-
-
-def open_key(seal: Seal, row: KeyRow) -> Key:
-    """Return a TSIG key as it is used; raises Unsealable."""
-    return Key(row.name, Algorithm.from_text(row.algorithm), seal.open(seal_context(row.name), row.sealed))
-
-
-def office_parts(served: Names, data: Path, settings: Settings, seal: Seal, engine: SqliteEngine) -> dict[str, Any]:
-    """Return what an Office is made of, with or without a server."""
-    return {
-        "names": served,
-        "data": data,
-        "domain": settings.domain.apex,
-        "clock": time.time,
-        "random": os.urandom,
-        "seal": seal.seal,
-        "backup": engine.backup,
-        "md5": settings.dns.tsig_md5,
-    }
-
-
-@asynccontextmanager
-async def offline(data: Path) -> AsyncIterator[Office]:
-    """Open a data directory without a server, for one command; raises Failure when a server holds it."""
-    settings = UpFlags(data).settings()
-    try:
-        engine = SqliteEngine.open(data / DATABASE)
-    except DatabaseRefused as e:
-        raise Failure(str(data), str(e), "ask again in a moment, or stop what holds it", Exit.UNREACHABLE) from e
-    rows = ZoneRows(engine)
-    served = Names(rows, _to_nobody, recursion=False)
-    editing: asyncio.Task[None] | None = None
-    try:
-        seal = open_seal(data, rows)
-        served.load(lambda row: open_key(seal, row))
-        editing = asyncio.get_running_loop().create_task(served.run())
-        yield Office(**office_parts(served, data, settings, seal, engine))
-    finally:
-        if editing is not None:
-            editing.cancel()
-        engine.close()
-
-
-async def _to_nobody(delta: bytes) -> None:
-    """Publish to no worker: there is none."""

@@ -140,6 +140,9 @@ def test_a_secret_that_was_given_is_the_one_used(shared_domain: Domain, label: s
         (("policy", "add", "nothere.test", "--allow", "key:admin", "--zone"), REFUSED),
         (("policy", "remove", "bossa.test", "99"), REFUSED),
         (("zone", "import", "x.test", "/does/not/exist"), FAILED),
+        (("record", "remove", "bossa.test", "nosuchname"), REFUSED),
+        (("record", "add", "bossa.test", "ns1", "CNAME", "x"), REFUSED),
+        (("backup", "/does/not/exist"), FAILED),
         (("no-such-command",), USAGE),
         (("zone", "no-such-verb"), USAGE),
         (("zone", "list", "--no-such-flag"), USAGE),
@@ -155,6 +158,16 @@ def test_a_mistake_is_told_in_one_line_with_its_exit_code(
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
+
+
+def test_removing_what_is_not_there_is_refused_and_the_server_lives(any_domain: Domain) -> None:
+    """With a server and without."""
+    for _ in range(2):
+        done = any_domain.run("record", "remove", "bossa.test", "nosuchname")
+        assert done.returncode == REFUSED, done.stderr
+        assert done.stderr.startswith("error: record nosuchname: there is none in bossa.test. Fix: ")
+    any_domain.run("record", "add", "bossa.test", "x", "A", "192.0.2.1", check=True)
+    assert "bug" not in any_domain.log
 
 
 def test_an_unknown_zone_names_the_nearest_one(shared_domain: Domain) -> None:

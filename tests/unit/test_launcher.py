@@ -291,7 +291,8 @@ def test_a_missing_venv_module_is_installed_by_root_on_debian(steps: Steps, monk
 
 def test_a_missing_venv_module_is_one_command_for_everybody_else(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     no_venv(monkeypatch, uid=1000, apt=True)
-    with pytest.raises(checkout.CannotInstall, match=r"is missing\. Fix: sudo apt-get install python3-venv$"):
+    fix = r"is missing\. Fix: as root: apt-get update && apt-get install python3-venv$"
+    with pytest.raises(checkout.CannotInstall, match=fix):
         checkout.ensure_venv_module()
     assert steps.commands == []
 

@@ -6,17 +6,23 @@ Nothing is written to a data directory before the whole tar is found sound.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import secrets
+import shutil
 import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import msgspec
 
 import bossa
 from bossa.admin.errors import Failure, refused
+from bossa.files import atomic
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -48,7 +54,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_backup(target: Path, files: dict[str, Path], made: int) -> Manifest:
-    """Write a tar of ``files`` (name in the tar: where it is now) that is not there yet; return its manifest."""
+    """Write a tar of ``files`` (name in the tar: where it is now); return its manifest.
+
+    The tar has its name only when it is whole.  Raises OSError, FileExistsError when the name is taken.
+    """
     manifest = Manifest(
         format=FORMAT,
         bossa=bossa.__version__,
@@ -56,16 +65,37 @@ def write_backup(target: Path, files: dict[str, Path], made: int) -> Manifest:
         made=made,
         files={name: _measure(path) for name, path in files.items()},
     )
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        with tarfile.open(fileobj=out, mode="w") as tar:
-            head = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
-            tar.addfile(_info(MANIFEST, len(head), made), io.BytesIO(head))
-            for name, path in files.items():
-                with path.open("rb") as source:
-                    tar.addfile(_info(name, manifest.files[name].size, made), source)
-        out.flush()
-        os.fsync(out.fileno())
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with ExitStack() as undo:
+        with _private(part, undo) as out:
+            _write_tar(out, manifest, files)
+        # No link(2), which would be exact: a stick with FAT has none.
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        part.replace(target)
+        undo.pop_all()
+    atomic.sync_directory(target.parent)
     return manifest
+
+
+@contextmanager
+def _private(path: Path, undo: ExitStack) -> Iterator[BinaryIO]:
+    """Open a new file for its owner alone, on the disk at the end; it goes when ``undo`` is carried out."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    undo.callback(path.unlink, missing_ok=True)
+    with open(fd, "wb") as out:
+        yield out
+        out.flush()
+        os.fsync(fd)
+
+
+def _write_tar(out: BinaryIO, manifest: Manifest, files: dict[str, Path]) -> None:
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        head = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
+        tar.addfile(_info(MANIFEST, len(head), manifest.made), io.BytesIO(head))
+        for name, path in files.items():
+            with path.open("rb") as source:
+                tar.addfile(_info(name, manifest.files[name].size, manifest.made), source)
 
 
 def _info(name: str, size: int, made: int) -> tarfile.TarInfo:
@@ -130,8 +160,8 @@ def _check(tar: tarfile.TarFile, manifest: Manifest, source: Path) -> None:
         raise Failure(f"restore from {source}", "its files are not those of its manifest", "take another backup")
     for member in members:
         body = tar.extractfile(member) if member.isreg() else None
-        if body is None or _hash(body) != manifest.files[member.name].sha256:
-            why = f"{member.name} is damaged: its hash is not the manifest's"
+        if body is None or Member(member.size, _hash(body)) != manifest.files[member.name]:
+            why = f"{member.name} is damaged: its size or hash is not the manifest's"
             raise Failure(f"restore from {source}", why, "take another backup")
 
 
@@ -143,14 +173,28 @@ def _hash(body: IO[bytes]) -> str:
 
 
 def _unpack(tar: tarfile.TarFile, manifest: Manifest, data: Path) -> None:
-    """Write the files, the database last: without it the directory holds no domain."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data.chmod(0o700)
-    for name in sorted(manifest.files, key=lambda one: one == DATABASE):
-        body = tar.extractfile(name)
-        assert body is not None, "the check read it"
-        with open(os.open(data / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            while block := body.read(_BLOCK):
-                out.write(block)
-            out.flush()
-            os.fsync(out.fileno())
+    """Write the files under other names, then give them theirs, the database last: without it there is no domain.
+
+    Whatever goes wrong, the directory is as it was.
+    """
+    names = sorted(manifest.files, key=lambda one: one == DATABASE)
+    with ExitStack() as undo:
+        if not data.exists():
+            data.mkdir(mode=0o700, parents=True)
+            undo.callback(data.rmdir)
+        data.chmod(0o700)
+        for name in names:
+            body = tar.extractfile(name)
+            assert body is not None, "the check read it"
+            with _private(_part(data, name), undo) as out:
+                shutil.copyfileobj(body, out, _BLOCK)
+        for name in names:
+            undo.callback((data / name).unlink, missing_ok=True)
+            _part(data, name).replace(data / name)
+        atomic.sync_directory(data)
+        undo.pop_all()
+    atomic.sync_directory(data.parent)
+
+
+def _part(data: Path, name: str) -> Path:
+    return data / f".{name}.part"

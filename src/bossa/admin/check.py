@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from bossa.admin import words
+from bossa.admin import keys, words
 from bossa.admin.errors import Failure
 from bossa.admin.found import ADMIN_FILE
 from bossa.dns import names, tsig, types
@@ -36,7 +35,6 @@ _ELSEWHERE = names.from_text("example.com.")
 _READS_A_WORKER = 8
 _TTL = 1
 _FIXED = Struct("!HHIH")
-_KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([^";\s]+)"?\s*;\s*secret\s+"([^"]+)"', re.ASCII)
 
 
 class CheckLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,14 +93,12 @@ def read_key(path: Path) -> tsig.Key:
     """Read a TSIG key from a file with BIND's key clause; raises Failure."""
     what, fix = f"key file {path}", "bossa key show admin prints its content"
     try:
-        found = _KEY.search(path.read_text())
+        name, algorithm, secret = keys.read_clause(path.read_text())
+        return tsig.Key(
+            words.absolute(name), tsig.Algorithm.from_text(algorithm), base64.b64decode(secret, validate=True)
+        )
     except OSError as e:
         raise Failure(what, e.strerror or str(e), fix) from e
-    if found is None:
-        raise Failure(what, "it holds no key clause", fix)
-    try:
-        secret = base64.b64decode(found[3], validate=True)
-        return tsig.Key(words.absolute(found[1]), tsig.Algorithm.from_text(found[2]), secret)
     except (ValueError, binascii.Error) as e:
         raise Failure(what, str(e), fix) from e
 
@@ -166,14 +162,21 @@ class Check:
         return CheckLine(what=what, state="failed" if why else "ok", milliseconds=took, why=why, fix=fix)
 
     def _ask(self, address: Address, how: str, name: bytes, rtype: int) -> None:
-        if not self._answer(address, how, name, rtype):
-            raise Wrong(f"the answer holds no {types.type_text(rtype)} record", "bossa record list shows what there is")
+        reply = self._reply(address, how, name, rtype)
+        if not any(record.type == rtype for record in reply.answer):
+            why = f"the answer is {_rcode(reply.rcode)} without a {types.type_text(rtype)} record"
+            raise Wrong(why, "bossa record list shows what there is")
 
-    def _answer(self, address: Address, how: str, name: bytes, rtype: int) -> list[bytes]:
-        """Return the data of the records asked for; raises Wrong for an answer that is no answer."""
+    def _reply(self, address: Address, how: str, name: bytes, rtype: int) -> Message:
+        """Ask; raises Wrong for an answer that is no answer."""
         reply = self._exchange(address, how, _question(self._id(), name, rtype))
         if reply.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
             raise Wrong(f"the answer is {_rcode(reply.rcode)}")
+        return reply
+
+    def _answer(self, address: Address, how: str, name: bytes, rtype: int) -> list[bytes]:
+        """Return the data of the records asked for."""
+        reply = self._reply(address, how, name, rtype)
         return [reply.rdata(record) for record in reply.answer if record.type == rtype]
 
     def _exchange(self, address: Address, how: str, message: bytes) -> Message:

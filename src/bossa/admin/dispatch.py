@@ -17,6 +17,8 @@ from bossa.dns.errors import Refused, StoreFailed
 from bossa.net.frames import Reply, Trouble
 
 ROOMS = (keys, policies, records, upkeep, zones)
+_REFUSED_FIX = "bossa zone list shows what there is"
+_OTHER_VERSION = "if bossa was upgraded, restart the server"
 
 
 class Asked(Line, Protocol):
@@ -39,10 +41,17 @@ async def answer(office: Office, call: Asked) -> Reply:
     except Failure as e:
         return Reply(error=Trouble(e.what, e.why, e.fix, e.exit))
     except Refused as e:
-        return Reply(error=Trouble(_words(call), e.reason, "", Exit.REFUSED))
+        return Reply(error=Trouble(_words(call), e.reason, _REFUSED_FIX, Exit.REFUSED))
     except StoreFailed as e:
         fix = "make room on the disk of the data directory, then ask again"
         return Reply(error=Trouble(_words(call), f"the store did not take it: {e}", fix, Exit.UNREACHABLE))
+    except ConnectionError:
+        # The caller's line, not our disk.
+        raise
+    except OSError as e:
+        why = f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")
+        fix = "make room on the disk of the data directory, and see who owns it"
+        return Reply(error=Trouble(_words(call), why, fix, Exit.FAILED))
     return Reply(ok=msgspec.msgpack.encode(result))
 
 
@@ -55,12 +64,12 @@ def _find(name: str) -> Verb[Any, Any]:
         return found
     hint = nearest(name, VERBS)
     why = f"no such verb; {hint}" if hint else "no such verb"
-    raise Failure(name, why, "if bossa was upgraded, restart the server", Exit.USAGE)
+    raise Failure(name, why, _OTHER_VERSION, Exit.USAGE)
 
 
 def _decode(found: Verb[Any, Any], args: bytes) -> msgspec.Struct:
     try:
         decoded: msgspec.Struct = msgspec.msgpack.decode(args, type=found.args)
     except msgspec.DecodeError as e:
-        raise Failure(found.name, f"its arguments are not understood: {e}", "", Exit.USAGE) from e
+        raise Failure(found.name, f"its arguments are not understood: {e}", _OTHER_VERSION, Exit.USAGE) from e
     return decoded

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from bossa.admin import keys, words
+from bossa.admin.errors import refused
 from bossa.admin.office import Office
 from bossa.admin.ports import Names
 from bossa.admin.zones import SOA_TIMES
@@ -77,18 +78,25 @@ async def found(office: Office, addresses: Sequence[str] = ("127.0.0.1", "::1"))
 
 
 async def _admin(office: Office) -> None:
-    """Make the administrator's key; the file is there before the key is in force."""
-    name = words.absolute(ADMIN)
-    key = office.names.keys.get(name)
-    fresh = key is None
-    if key is None:
+    """Make the administrator's key, then its file: of a key without its file a later start makes the file."""
+    name, file = words.absolute(ADMIN), office.data / ADMIN_FILE
+    if not office.names.keys and file.exists():
+        raise refused(
+            str(file),
+            "it holds the key of another domain: the store here is new",
+            "bossa restore FILE --data DIR puts a backup into an empty directory; or name another --data",
+        )
+    if name not in office.names.keys:
         algorithm = Algorithm.HMAC_SHA256
-        key = Key(name, algorithm, office.random(algorithm.size))
-    elif (office.data / ADMIN_FILE).exists():
-        return
-    atomic.replace(office.data / ADMIN_FILE, keys.shown(key).clause.encode())
-    if fresh:
-        await keys.store_key(office, key)
+        await keys.store_key(office, Key(name, algorithm, office.random(algorithm.size)))
+    restore_admin_file(office)
+
+
+def restore_admin_file(office: Office) -> None:
+    """Write the administrator's key to its file when that is gone and the key is not; raises OSError."""
+    key, file = office.names.keys.get(words.absolute(ADMIN)), office.data / ADMIN_FILE
+    if key is not None and not file.exists():
+        atomic.replace(file, keys.shown(key).clause.encode())
 
 
 def _forward_zone(apex: bytes, addresses: Sequence[str], now: int) -> Iterator[tuple[bytes, RRset]]:

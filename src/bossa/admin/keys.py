@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 import msgspec
 
@@ -13,6 +14,8 @@ from bossa.admin.office import Office, verb
 from bossa.admin.ports import Names
 from bossa.dns.ports import KeyRow
 from bossa.dns.tsig import Algorithm, Key
+
+_SECRET_FIX = "leave --secret away for a random one, or encode it with base64"
 
 
 class KeyAdd(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,17 @@ class KeyRemoved(msgspec.Struct, frozen=True):
 
     name: str
     warnings: list[str]
+
+
+_CLAUSE = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([^";\s]+)"?\s*;\s*secret\s+"([^"]+)"', re.ASCII)
+
+
+def read_clause(text: str) -> tuple[str, str, str]:
+    """Return name, algorithm and secret (base64) of a text with BIND's key clause; raises ValueError."""
+    found = _CLAUSE.search(text)
+    if found is None:
+        raise ValueError("it holds no key clause")
+    return found[1], found[2], found[3]
 
 
 def clause(name: str, algorithm: str, secret: str) -> str:
@@ -115,16 +129,16 @@ def _algorithm(text: str) -> Algorithm:
     try:
         return Algorithm.from_text(text)
     except ValueError as e:
-        raise Failure(f"algorithm {text}", str(e), exit=Exit.USAGE) from e
+        raise Failure(f"algorithm {text}", str(e), "--algorithm hmac-sha256", Exit.USAGE) from e
 
 
 def _secret(text: str) -> bytes:
     try:
         secret = base64.b64decode(text, validate=True)
     except binascii.Error as e:
-        raise Failure("the secret", f"it is no base64: {e}", exit=Exit.USAGE) from e
+        raise Failure("the secret", f"it is no base64: {e}", _SECRET_FIX, Exit.USAGE) from e
     if not secret:
-        raise Failure("the secret", "it is empty", exit=Exit.USAGE)
+        raise Failure("the secret", "it is empty", _SECRET_FIX, Exit.USAGE)
     return secret
 
 

@@ -99,14 +99,15 @@ async def policy_add(office: Office, args: PolicyAdd) -> PolicyChanged:
     try:
         parse_rule(row)
     except ValueError as e:
-        raise Failure(f"rule for {args.who}", str(e), exit=Exit.USAGE) from e
+        raise Failure(f"rule for {args.who}", str(e), "bossa policy add --help tells the forms", Exit.USAGE) from e
     async with office.editing:
         rows = list(office.names.rules.get(apex, ()))
+        list_ = f"bossa policy list {args.zone}"
         if row in rows:
-            raise refused(f"rule for {row.who}", f"it is there already, as number {rows.index(row) + 1}")
+            raise refused(f"rule for {row.who}", f"it is there already, as number {rows.index(row) + 1}", list_)
         at = args.at or len(rows) + 1
         if not 1 <= at <= len(rows) + 1:
-            raise Failure(f"place {args.at}", f"the rules there are numbered 1 to {len(rows)}", exit=Exit.USAGE)
+            raise Failure(f"place {args.at}", f"the rules there are numbered 1 to {len(rows)}", list_, Exit.USAGE)
         rows.insert(at - 1, row)
         await office.names.set_rules(apex, rows)
     return PolicyChanged(_line(apex, at, row), _warnings(office, row))

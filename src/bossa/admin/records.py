@@ -114,7 +114,8 @@ def _data(zone: Zone, rtype: int, text: str) -> bytes:
     try:
         return rdata.parse(rtype, text, zone.apex)
     except (ValueError, WireError) as e:
-        raise Failure(f"{types.type_text(rtype)} {text}", str(e), exit=Exit.USAGE) from e
+        fix = f"write the data as a master file has them for {types.type_text(rtype)}"
+        raise Failure(f"{types.type_text(rtype)} {text}", str(e), fix, Exit.USAGE) from e
 
 
 def _may_add(draft: Draft, owner: bytes, rtype: int, data: bytes) -> None:
@@ -122,12 +123,16 @@ def _may_add(draft: Draft, owner: bytes, rtype: int, data: bytes) -> None:
     if rtype == types.SOA:
         raise refused(what, "a zone has one SOA", "its serial moves by itself; zone import --replace changes the rest")
     if rtype in types.MADE_BY_SIGNING:
-        raise refused(what, types.signing_fault(rtype))
+        raise refused(what, types.signing_fault(rtype), "leave it away")
     in_the_way = draft.in_the_way(owner, rtype)
     if in_the_way == types.CNAME:
         raise refused(what, "the name is an alias (CNAME)", f"bossa record remove … {words.plain(owner)}. CNAME")
     if in_the_way is not None:
-        raise refused(what, f"a CNAME stands alone, and the name has {types.type_text(in_the_way)}")
+        raise refused(
+            what,
+            f"a CNAME stands alone, and the name has {types.type_text(in_the_way)}",
+            "remove that first, or take another name",
+        )
     there = draft.members(owner, rtype)
     if rtype in types.SINGLE and there and data not in there:
         raise refused(what, "a name has only one", "remove the one that is there first")
@@ -145,7 +150,12 @@ async def record_remove(office: Office, args: RecordRemove) -> RecordsChanged:
         changes = list(_removals(draft, owner, rtype, data))
         if not changes:
             what = " ".join(filter(None, (args.name, args.type, args.data)))
-            raise Failure(f"record {what}", f"there is none in {words.plain(draft.apex)}", "bossa record list")
+            raise Failure(
+                f"record {what}",
+                f"there is none in {words.plain(draft.apex)}",
+                f"bossa record list {words.plain(draft.apex)}",
+                Exit.REFUSED,
+            )
         return changes
 
     return await _edit(office, zone, owner, decide)
@@ -161,7 +171,11 @@ def _removals(draft: Draft, owner: bytes, rtype: int | None, data: bytes | None)
         if owner == draft.apex and new is None and old.type in (types.SOA, types.NS):
             if rtype is None:
                 continue
-            raise refused(f"{types.type_text(old.type)} at {words.plain(owner)}", "a zone needs it")
+            raise refused(
+                f"{types.type_text(old.type)} at {words.plain(owner)}",
+                "a zone needs it",
+                "bossa zone remove takes the whole zone away",
+            )
         yield RRsetChange(owner, old.type, old, new)
 
 

@@ -8,6 +8,8 @@ from bossa.dns import names, types
 from bossa.dns.tokens import seconds
 from bossa.dns.zone import Zone
 
+_TYPE_FIX = "name a type of records, as A or TXT, or one without a name as TYPE65280"
+
 
 def absolute(text: str) -> bytes:
     """Read a zone's or key's name, final dot or not; return its key."""
@@ -19,7 +21,8 @@ def below(text: str, origin: bytes) -> bytes:
     try:
         return names.from_text(text, origin).lower()
     except ValueError as e:
-        raise Failure(text, str(e), exit=Exit.USAGE) from e
+        fix = "write it like www.example.test: 1 to 63 characters between two dots, 255 in all"
+        raise Failure(text, str(e), fix, Exit.USAGE) from e
 
 
 def plain(name: bytes) -> str:
@@ -50,9 +53,9 @@ def record_type(text: str) -> int:
     try:
         rtype = types.type_number(text)
     except ValueError as e:
-        raise Failure(f"type {text}", str(e), exit=Exit.USAGE) from e
+        raise Failure(f"type {text}", str(e), _TYPE_FIX, Exit.USAGE) from e
     if types.is_meta(rtype):
-        raise Failure(f"type {text}", "it is for questions only", exit=Exit.USAGE)
+        raise Failure(f"type {text}", "it is for questions only", _TYPE_FIX, Exit.USAGE)
     return rtype
 
 
@@ -61,4 +64,4 @@ def ttl(text: str) -> int:
     try:
         return seconds(text)
     except ValueError as e:
-        raise Failure(f"TTL {text}", str(e), exit=Exit.USAGE) from e
+        raise Failure(f"TTL {text}", str(e), "write it like 3600 or 1h30m", Exit.USAGE) from e

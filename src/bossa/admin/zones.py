@@ -166,7 +166,7 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
     """Change a zone's options."""
     zone = words.zone(office, args.name)
     if args.history is not None and args.history < 0:
-        raise Failure(f"history {args.history}", "it counts steps", exit=Exit.USAGE)
+        raise Failure(f"history {args.history}", "it counts steps", "0 keeps none, 100 the last hundred", Exit.USAGE)
     async with office.editing:
         old = office.names.options.get(zone.apex, ZoneOptions())
         new = ZoneOptions(
@@ -190,7 +190,7 @@ def _peer(text: str, kinds: tuple[str, ...]) -> str:
     kind, _, value = text.partition(":")
     if kind not in kinds or not value:
         forms = ", ".join(f"{one}:{'NAME' if one == 'key' else 'CIDR'}" for one in kinds)
-        raise Failure(text, f"it names nobody; one of {forms}, none", exit=Exit.USAGE)
+        raise Failure(text, "it names nobody", f"one of {forms}, none", Exit.USAGE)
     return f"key:{words.plain(words.absolute(value))}" if kind == "key" else f"net:{_network(value)}"
 
 
@@ -243,7 +243,11 @@ async def zone_import(office: Office, args: ZoneImport, line: Line) -> ZoneDone:
 def _inside(apex: bytes, rrsets: Iterable[tuple[bytes, RRset]]) -> None:
     for owner, _ in rrsets:
         if not names.is_below(owner, apex):
-            raise refused(f"name {words.plain(owner)}", f"it is not in {words.plain(apex)}")
+            raise refused(
+                f"name {words.plain(owner)}",
+                f"it is not in {words.plain(apex)}",
+                "take it out of the file, or into a zone of its own",
+            )
 
 
 def _soa(apex: bytes, rrsets: Iterable[tuple[bytes, RRset]]) -> Soa:

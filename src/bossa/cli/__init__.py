@@ -16,16 +16,55 @@ _PASSING_ON = ("test", "bench")
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; return its exit code."""
+    _open_missing()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _quiet_failures(arguments)
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever reads our output has seen enough; without this the interpreter complains once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads our output has seen enough.
+        _give_up_output()
         return 141
+    except OSError as e:
+        _give_up_output()
+        return _no_output(e)
+    return code
+
+
+def _open_missing() -> None:
+    """Make the three standard streams exist, and take any character.
+
+    A database or socket opened at the number of a stream that was closed would get our messages.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # The lowest free number is this one: those below it are there.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if fd else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _give_up_output() -> None:
+    """Send what is still in the buffer nowhere; without this the interpreter complains once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _no_output(error: OSError) -> int:
+    if os.environ.get("BOSSA_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    what = error.filename or "the output"
+    fix = "see whether its disk is full, and who owns it"
+    print(f"error: {what}: {error.strerror or error}. Fix: {fix}.", file=sys.stderr)
+    return 1
 
 
 def _run(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 import bossa
 from bossa.admin.errors import Exit, Failure
-from bossa.cli import output
+from bossa.cli import completion, output
 
 if TYPE_CHECKING:
     from bossa.cli.man import Command
@@ -44,7 +45,9 @@ def _root(
 
 def build(noun: str = "") -> typer.Typer:
     """Make the tree of commands; with a noun only the part below it, which starts faster."""
-    app = typer.Typer(name="bossa", help=_HELP, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        name="bossa", help=_HELP, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
+    )
     app.callback(help=_HELP, no_args_is_help=True)(_root)
     if noun not in NOUNS:
         for room in _PLAIN:
@@ -61,6 +64,8 @@ def tree() -> Command:
 
 def run(arguments: list[str]) -> int:
     """Run a command line; return its exit code."""
+    if completion.VARIABLE in os.environ:
+        completion.prepare()
     command = typer.main.get_command(build(arguments[0] if arguments else ""))
     try:
         done = command.main(args=arguments, prog_name="bossa", standalone_mode=False)

@@ -65,7 +65,7 @@ def _over_socket(data: Path, verb: str, args: msgspec.Struct, stream: Stream) ->
 
 
 def _offline(data: Path, verb: str, args: msgspec.Struct, stream: Stream) -> Reply:
-    if not (data / "bossa.db").exists():
+    if not _is_domain(data):
         raise Failure(
             f"data directory {data}",
             "there is no domain in it",
@@ -77,34 +77,46 @@ def _offline(data: Path, verb: str, args: msgspec.Struct, stream: Stream) -> Rep
         try:
             return _in_process(data, _Own(verb, msgspec.msgpack.encode(args), stream))
         except Failure as e:
-            # The store is locked: a server has it, and may begin to answer in a moment.
-            if e.exit != Exit.UNREACHABLE or time.monotonic() > end:
+            # A server that has the store may begin to answer in a moment; nothing else gets better by itself.
+            if not _is_busy(e) or time.monotonic() > end:
                 raise
         time.sleep(0.1)
         if (reply := _over_socket(data, verb, args, stream)) is not None:
             return reply
 
 
+def _is_domain(data: Path) -> bool:
+    try:
+        return (data / "bossa.db").exists()
+    except OSError as e:
+        fix = "run the command as the owner of the data directory"
+        raise Failure(f"data directory {data}", e.strerror or str(e), fix, Exit.UNREACHABLE) from e
+
+
+def _is_busy(failure: Failure) -> bool:
+    from bossa.files.sqlite import DatabaseBusy
+
+    return isinstance(failure.__cause__, DatabaseBusy)
+
+
 def _in_process(data: Path, own: _Own) -> Reply:
+    """Run a verb without a server; raises Failure for every trouble with the data directory."""
     import asyncio
 
+    from bossa import opening
     from bossa.admin.dispatch import answer
-    from bossa.config.errors import ConfigError
-    from bossa.crypto.sealed import Unsealable
-    from bossa.daemon import offline
 
     async def run() -> Reply:
-        async with offline(data) as office:
+        async with opening.offline(data) as office:
             return await answer(office, own)
 
     try:
         return asyncio.run(run())
-    except ConfigError as e:
-        first = e.problems[0]
-        raise Failure(first.where, first.what, first.fix) from e
-    except Unsealable as e:
-        fix = "put back the master.key that belongs to this data directory"
-        raise Failure(str(data / "master.key"), str(e), fix, Exit.UNREACHABLE) from e
+    except opening.TROUBLES as e:
+        trouble = opening.trouble(e, data)
+        if trouble is e:
+            raise
+        raise trouble from e
 
 
 class _Own:

@@ -109,7 +109,8 @@ def ensure_venv_module() -> None:
     if shutil.which("apt-get") is None:
         raise CannotInstall(what, "this Python has no venv module", "install your system's package of Python's venv")
     if os.geteuid() != 0:
-        raise CannotInstall(what, f"the package {package} is missing", f"sudo apt-get install {package}")
+        fix = f"as root: apt-get update && apt-get install {package}"
+        raise CannotInstall(what, f"the package {package} is missing", fix)
     say(f"installing Debian's {package}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "-q", "update"], what, environment)

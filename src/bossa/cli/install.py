@@ -98,7 +98,7 @@ def install_service(
         return
     _reachable(Path(sys.executable))
     if sys.stdin.isatty() and not yes and not typer.confirm(f"Write {UNIT} and start the service?", err=True):
-        raise Failure("install-service", "nothing was written")
+        raise Failure("install-service", "nothing was written", "answer y, or give --yes")
     atomic.replace(UNIT, text.encode(), mode=0o644)
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", UNIT.name)
@@ -158,7 +158,7 @@ def _and_above(path: Path) -> Iterator[Path]:
 
 def _uninstall() -> None:
     if not UNIT.exists():
-        raise Failure("install-service --uninstall", f"there is no {UNIT}", exit=Exit.REFUSED)
+        raise Failure("install-service --uninstall", f"there is no {UNIT}", "there is nothing to do", Exit.REFUSED)
     _systemctl("disable", "--now", UNIT.name)
     UNIT.unlink()
     _systemctl("daemon-reload")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -13,6 +15,11 @@ from bossa.net.frames import Progress
 
 # Beyond so many rows a terminal gets plain columns too: a drawn table takes a second for each ten thousand.
 _MANY = 2000
+# "bossa" where a command follows: not the name of the program, nor a part of a path or a domain.
+_COMMAND = re.compile(
+    r"(?<![\w./-])bossa(?= (?:up|status|check|env|reload|backup|restore|zone|record|key|policy|test|bench|man"
+    r"|completion|install-service|--help)\b)"
+)
 
 
 def json(value: object) -> None:
@@ -56,13 +63,18 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
 
 def failure(error: Failure) -> None:
     """Print ``error: WHAT: WHY. Fix: FIX.`` on standard error."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {callable_here(str(error))}", file=sys.stderr)
 
 
 def warnings(lines: Iterable[str]) -> None:
     """Print what is odd and did not stop the command on standard error."""
     for line in lines:
-        print(f"warning: {line}", file=sys.stderr)
+        print(f"warning: {callable_here(line)}", file=sys.stderr)
+
+
+def callable_here(text: str) -> str:
+    """Return words for people with the commands in them as they are typed here: in a checkout ``./bossa``."""
+    return _COMMAND.sub("./bossa", text) if "BOSSA_CHECKOUT" in os.environ else text
 
 
 class Bar:

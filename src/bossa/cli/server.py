@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 import time
@@ -125,7 +126,7 @@ def check(*, data: Data, json: Json = False) -> int:
         if not json:
             print(f"{_SIGNS[line.state]} {line.what:<64} {line.milliseconds:8.1f} ms", flush=True)
             if line.why:
-                print(f"    {line.why}. Fix: {line.fix}.")
+                print(output.callable_here(f"    {line.why}. Fix: {line.fix}."))
     lines += _troubles(report, json=json)
     ok = all(line.state != "failed" for line in lines)
     if json:
@@ -144,7 +145,7 @@ def _troubles(report: StatusReport, *, json: bool) -> list[Any]:
         for one in report.troubles
     ]
     for line in lines if not json else ():
-        print(f"{_SIGNS['failed']} {line.what}\n    {line.why}. Fix: {line.fix}.")
+        print(output.callable_here(f"{_SIGNS['failed']} {line.what}\n    {line.why}. Fix: {line.fix}."))
     return lines
 
 
@@ -211,14 +212,21 @@ def backup(
         files = {DATABASE: copy} | {name: data / name for name in FILES[1:] if (data / name).exists()}
         manifest = write_backup(file, files, int(time.time()))
     except OSError as e:
-        raise Failure(f"backup to {file}", f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")) from e
+        raise _file_trouble(f"backup to {file}", e) from e
     finally:
         copy.unlink(missing_ok=True)
     if json:
         output.json(manifest)
     else:
-        again = f"bossa restore {shlex.quote(str(file))} --data DIR"
+        again = output.callable_here(f"bossa restore {shlex.quote(str(file))} --data DIR")
         print(f"{file}: {_size(file.stat().st_size)}. It holds the master key. Back again: {again}")
+
+
+def _file_trouble(what: str, error: OSError) -> Failure:
+    why = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+    full = error.errno == errno.ENOSPC
+    fix = "make room there, or name another place" if full else "name a place that is there and yours to read and write"
+    return Failure(what, why, fix)
 
 
 def restore(
@@ -234,9 +242,10 @@ def restore(
     try:
         manifest = backups.restore(file, data, len(SCHEMA))
     except OSError as e:
-        raise Failure(f"restore from {file}", f"{e.strerror or e}" + (f" ({e.filename})" if e.filename else "")) from e
+        raise _file_trouble(f"restore from {file}", e) from e
     if json:
         output.json(manifest)
     else:
         made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.made))
-        print(f"{data}: the domain as it was on {made}. Start it with bossa up --data {shlex.quote(str(data))}")
+        start = output.callable_here(f"bossa up --data {shlex.quote(str(data))}")
+        print(f"{data}: the domain as it was on {made}. Start it with {start}")

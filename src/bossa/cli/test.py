@@ -21,6 +21,8 @@ from bossa.cli import checkout
 
 ROOT = Path(bossa.__file__).resolve().parents[2]
 RESULTS = ROOT / ".cache" / "tests.xml"
+# Domains of tests hold keys, which are not to be left in /tmp.
+TEMPORARY = ROOT / ".cache" / "pytest-tmp"
 
 # How long each fuzzer runs in the long tier.
 FUZZ_SECONDS = 20
@@ -106,7 +108,7 @@ def _broken_contracts(output: str) -> str:
 
 def _pytest(report: Report, *, long: bool, browser: bool, rest: Sequence[str]) -> dict[str, int]:
     RESULTS.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", f"--junitxml={RESULTS}"]
+    command = [sys.executable, "-m", "pytest", f"--junitxml={RESULTS}", f"--basetemp={TEMPORARY}"]
     if "-m" not in rest:
         command += ["-m", marker_expression(long=long, browser=browser)]
     command += rest or ["--quiet", "-n", str(_workers()), "--dist", "worksteal"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ FLAGS = {
     "--log-format": Flag("log_format", "FORMAT", "console for people or json for machines."),
     "--ready-fd": Flag("ready_fd", "N", "Write one line of JSON to this open file when the server answers."),
 }
-_OTHERS = ("--help", "--version", "--install-completion", "--show-completion")
+_OTHERS = ("--help", "--version")
 USAGE = 64
 
 
@@ -55,15 +54,18 @@ def start(arguments: list[str]) -> int:
     try:
         values = _parse(arguments)
     except ValueError as e:
-        print(f"error: bossa up: {e}. Fix: bossa up --help.", file=sys.stderr)
+        from bossa.admin.errors import Exit, Failure
+        from bossa.cli.output import failure
+
+        failure(Failure("bossa up", str(e), "bossa up --help", Exit.USAGE))
         return USAGE
     return run(values)
 
 
 def run(values: dict[str, str]) -> int:
     """Run the server with flags by field name, as they were typed."""
-    from bossa.daemon import UpFlags
     from bossa.daemon import run as run_daemon
+    from bossa.opening import UpFlags
 
     data, config, ready = values.pop("data", None), values.pop("config", None), values.pop("ready_fd", None)
     flags = UpFlags(

@@ -1,4 +1,4 @@
-"""The verbs for those who work on bossa: test, bench, man."""
+"""The verbs for those who work on bossa or set it up: test, bench, man, completion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
+from bossa.admin.errors import Failure
+from bossa.cli.completion import completion
+
 _PASSING_ON = {"ignore_unknown_options": True}
 
 
 def register(app: typer.Typer) -> None:
     """Put the verbs into the tree."""
     app.command(context_settings=_PASSING_ON)(test)
-    app.command(context_settings=_PASSING_ON)(bench)
+    # What stands behind the name is the comparison's, --help too.
+    app.command(context_settings=_PASSING_ON | {"allow_interspersed_args": False})(bench)
     app.command()(man)
+    app.command()(completion)
 
 
 def test(
@@ -48,5 +53,9 @@ def man(
     from bossa.cli.app import tree
     from bossa.cli.man import write_pages
 
-    for page in write_pages(tree(), directory):
-        print(page)
+    try:
+        written = write_pages(tree(), directory)
+    except OSError as e:
+        what = f"write {e.filename or directory}"
+        raise Failure(what, e.strerror or str(e), "name a directory that you may write") from e
+    print(*written, sep="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def remove(
 ) -> None:
     """Forget a zone with all its records and rules."""
     if sys.stdin.isatty() and not yes and not typer.confirm(f"Remove {name} with all its records?", err=True):
-        raise Failure(f"zone {name}", "not removed")
+        raise Failure(f"zone {name}", "not removed", "answer y, or give --yes")
     _tell(call(data, zones.zone_remove, zones.ZoneNamed(name)), "removed", json=json)
 
 
@@ -136,12 +137,21 @@ def _load(file: str, apex: bytes, include: Path | None, bar: output.Bar) -> tupl
     problems: list[str] = []
     watch = Watch(progress=lambda lines: bar.show("lines", lines), problem=lambda one: problems.append(str(one)))
     source = Source("standard input", sys.stdin) if file == "-" else Path(file)
+    _readable(file)
     try:
         rrsets = load_zone(source, apex, mark=Mark(Origin.FILE, 0), include_dir=include, watch=watch)
     except ZoneFileError as e:
         lines = "\n".join(f"  {problem}" for problem in e.problems)
         raise Failure(f"zone file {file}", f"nothing was changed\n{lines}", "correct these lines") from e
     return rrsets, problems
+
+
+def _readable(file: str) -> None:
+    try:
+        if file != "-":
+            os.close(os.open(file, os.O_RDONLY))
+    except OSError as e:
+        raise Failure(f"zone file {file}", e.strerror or str(e), "name a file that is there and may be read") from e
 
 
 def _told(chunks: Iterator[bytes], total: int, bar: output.Bar) -> Iterator[bytes]:
@@ -192,7 +202,7 @@ def _write_whole(zone: Zone, file: Path) -> None:
         part.replace(file)
     except OSError as e:
         part.unlink(missing_ok=True)
-        raise Failure(f"write {file}", e.strerror or str(e)) from e
+        raise Failure(f"write {file}", e.strerror or str(e), "name a place with room that you may write") from e
 
 
 def _tell(done: zones.ZoneDone, what: str, *, json: bool) -> None:

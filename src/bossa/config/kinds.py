@@ -12,7 +12,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bossa.dns import names
@@ -92,6 +92,18 @@ def many(each: Callable[[Any], Any], example: str) -> Kind:
     return Kind(read, example, lambda text: [part.strip() for part in text.split(",") if part.strip()])
 
 
+def some(each: Callable[[Any], Any], example: str) -> Kind:
+    """A list that is not empty."""
+    kind = many(each, example)
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if found := kind.read(value):
+            return tuple(found)
+        raise ValueError("at least one is wanted")
+
+    return replace(kind, read=read)
+
+
 def read_yes(value: Any) -> bool:
     """Read true or false."""
     if isinstance(value, bool):
@@ -124,6 +136,21 @@ def read_address(value: Any) -> str:
         except ValueError:
             pass
     raise ValueError(f"{show(value)} is no IP address")
+
+
+def read_listened(value: Any) -> str:
+    """Read an address to listen on; a link-local one has to say on which link.  RFC 4007 §6"""
+    address = ipaddress.ip_address(read_address(value))
+    if isinstance(address, ipaddress.IPv6Address) and address.is_link_local and not address.scope_id:
+        raise ValueError(f"{show(value)} is link-local and does not say on which interface, as fe80::1%eth0 does")
+    return str(address)
+
+
+def read_truncation(value: Any) -> int:
+    """Read the bits of the shortest cut MAC.  RFC 8945 §5.2.2.1 takes none under 10 octets."""
+    if type(value) is int and (value == 0 or (80 <= value <= 512 and value % 8 == 0)):
+        return value
+    raise ValueError("0 or a multiple of 8 from 80 to 512 is wanted")
 
 
 def read_network(value: Any) -> Network:
@@ -165,7 +192,8 @@ def _number(text: str) -> Any:
 YES = Kind(read_yes, "true", lambda text: _YES.get(text.lower(), text))
 DOMAIN = Kind(read_domain, '"bossa.test"')
 REALM = Kind(read_realm, '"BOSSA.TEST"')
-ADDRESSES = many(read_address, '["127.0.0.1", "::1"]')
+TRUNCATION = Kind(read_truncation, "128", _number)
+ADDRESSES = some(read_listened, '["127.0.0.1", "::1"]')
 NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
 ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
 HOSTS = many(read_host, '["bossa.example.org"]')

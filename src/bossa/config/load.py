@@ -6,6 +6,7 @@ Variables named otherwise are not ours to judge.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,13 +19,16 @@ from bossa.config.kinds import show
 from bossa.config.settings import KEYS, SECTIONS, Settings, build
 
 FILE = "bossa.toml"
+# Keys that a flag sets.
+_FLAGS = {"listen.port_base": "--port-base", "domain.name": "--domain", "log.format": "--log-format"}
 _IN_MESSAGE = re.compile(r" \(at line (\d+), column (\d+)\)| \(at end of document\)")
 
 
 def find(data: Path, cwd: Path) -> Path | None:
     """Return the bossa.toml beside the data directory, or else in ``cwd``."""
     for folder in (data.absolute().parent, cwd):
-        if (folder / FILE).is_file():
+        # Unlike Path.is_file it takes a folder that may not be looked into for one without.
+        if os.path.isfile(folder / FILE):
             return folder / FILE
     return None
 
@@ -96,7 +100,7 @@ class _Sources:
     def add_flag(self, key: str, value: Any) -> None:
         kind = KEYS[key].kind
         if problem := self._add(key, kind.parse(value) if isinstance(value, str) else value, "flag"):
-            where = "--" + key.partition(".")[2].replace("_", "-")
+            where = _FLAGS.get(key, key)
             self.problems.append(Problem(where, f"{_short(value)}: {problem}", f"for example {kind.plain_example}"))
 
     def _add(self, key: str, value: Any, origin: str) -> str:
@@ -112,9 +116,11 @@ class _Sources:
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ConfigError([Problem(_shown(path), "no such file", "check the path given with --config")]) from None
     except OSError as e:
-        reason = e.strerror or "cannot be read"
-        raise ConfigError([Problem(_shown(path), reason, "check the path given with --config")]) from None
+        fix = "let this user read it, or name another file with --config"
+        raise ConfigError([Problem(_shown(path), f"cannot be read: {e.strerror or e}", fix)]) from None
     except UnicodeDecodeError as e:
         line = e.object.count(b"\n", 0, e.start) + 1
         raise ConfigError([Problem(f"{_shown(path)}:{line}", "not UTF-8", "save the file as UTF-8")]) from None
@@ -151,12 +157,12 @@ def _names(section: str) -> list[str]:
 
 
 def _unknown_section(name: str, content: Any) -> tuple[str, str]:
+    known = "there are " + " ".join(f"[{section}]" for section in SECTIONS)
     if isinstance(content, dict):
         near = nearest(name, SECTIONS)
-        known = " ".join(f"[{section}]" for section in SECTIONS)
-        return f"unknown section [{name}]", f"did you mean [{near}]?" if near else f"there are {known}"
+        return f"unknown section [{name}]", f"did you mean [{near}]?" if near else known
     homes = [section for section in SECTIONS if name in _names(section)]
-    return f"unknown key {show(name)} outside of any section", f"put it under [{homes[0]}]" if homes else ""
+    return f"unknown key {show(name)} outside of any section", f"put it under [{homes[0]}]" if homes else known
 
 
 def _hint(section: str, name: str) -> str:

@@ -135,12 +135,11 @@ KEYS: dict[str, Key] = {
     "dns.tcp_connections": Key(kinds.whole(1, 10000, 150), _always(150)),
     "dns.tcp_idle": Key(kinds.whole(1, 3600, 10), _always(10)),
     "dns.tsig_md5": Key(kinds.YES, _always(False)),
-    # In bits; RFC 8945 §5.2.2.1 sets the floor below which no policy goes.
-    "dns.tsig_truncation": Key(kinds.whole(0, 512, 128), _always(0)),
+    "dns.tsig_truncation": Key(kinds.TRUNCATION, _always(0)),
     "log.format": Key(kinds.one_of("console", "json"), _always("console")),
-    "log.level": Key(kinds.one_of("info", "debug", "warning", "error"), _always("info")),
+    "log.level": Key(kinds.one_of("debug", "info", "warning", "error"), _always("info")),
     "web.enabled": Key(kinds.YES, _always(True), restart=True),
-    "web.hosts": Key(kinds.HOSTS, _always(())),
+    "web.hosts": Key(kinds.HOSTS, _always(()), restart=True),
 }
 
 

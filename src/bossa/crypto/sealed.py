@@ -30,7 +30,7 @@ class Seal:
 
     def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
         if len(key) != KEY_SIZE:
-            raise ValueError(f"a master key has {KEY_SIZE} octets, this one {len(key)}")
+            raise Unsealable(f"a master key has {KEY_SIZE} octets, this one {len(key)}")
         self._key = key
         self._random = random
         self._cipher: AESGCM | None = None

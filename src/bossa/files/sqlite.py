@@ -25,15 +25,22 @@ _CACHE_KIB = 65536
 _WAL_KEEPS = 64 * 1024 * 1024
 
 
+_RESTORE = "restore a backup into another directory"
+
+
 class DatabaseRefused(Exception):
-    """The database cannot be used; the text says which, why and what to do."""
+    """The database cannot be used: the text says which and why, ``fix`` what to do."""
+
+    def __init__(self, text: str, fix: str) -> None:
+        super().__init__(text)
+        self.fix = fix
 
 
 class DatabaseBusy(DatabaseRefused):
     """Another process, or another part of this one, has the database; ``pid`` if it is known."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
-        super().__init__(f"{path} is in use by {_process_text(pid)}")
+        super().__init__(f"{path} is in use by {_process_text(pid)}", "stop what holds it, or name another --data")
         self.path = path
         self.pid = pid
 
@@ -81,7 +88,7 @@ def _upgrade(db: apsw.Connection, path: Path, steps: Sequence[Sequence[str]]) ->
     version = db.pragma("user_version")
     if version > len(steps):
         raise DatabaseRefused(
-            f"{path} was written by a newer bossa (schema {version}, this one knows {len(steps)}); upgrade bossa"
+            f"{path} was written by a newer bossa (schema {version}, this one knows {len(steps)})", "upgrade bossa"
         )
     for statements in steps[version:]:
         for statement in statements:
@@ -96,12 +103,12 @@ def _refusal(path: Path, error: apsw.Error | OSError) -> DatabaseRefused:
         case apsw.BusyError() | apsw.LockedError():
             return DatabaseBusy(path, _holder(path))
         case apsw.NotADBError() | apsw.CorruptError():
-            return DatabaseRefused(f"{path} is damaged or no database: {error}; restore a backup")
+            return DatabaseRefused(f"{path} is damaged or no database: {error}", _RESTORE)
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
-            return DatabaseRefused(f"{path} cannot be written: {error}; check who owns the file and its directory")
+            return DatabaseRefused(f"{path} cannot be written: {error}", "see who owns the file and its directory")
         case apsw.FullError():
-            return DatabaseRefused(f"{path} cannot be opened: the disk is full")
-    return DatabaseRefused(f"{path} cannot be opened: {error}")
+            return DatabaseRefused(f"{path} cannot be opened: the disk is full", "make room on its disk")
+    return DatabaseRefused(f"{path} cannot be opened: {error}", "see the disk, and who owns the directory")
 
 
 def _holder(path: Path) -> int | None:

@@ -139,24 +139,21 @@ class ControlServer:
         if len(self._calls) <= self._limits.calls:
             try:
                 request = _requests.decode(await _read_frame(reader, self._limits.request))
-                reply = await self._answer(Call(request, reader, writer, self._limits), writer)
+                reply = await self._answer(Call(request, reader, writer, self._limits))
             except (msgspec.DecodeError, FrameError) as e:
                 reply = Reply(error=Trouble("the call", f"it is no request: {e}", "use the bossa command", 64))
         await _write(writer, reply, self._limits.write)
 
-    async def _answer(self, call: Call, writer: asyncio.StreamWriter) -> Reply:
-        """Run the handler; when it fails by a bug, the client hears so before the error goes up to the loop."""
-        sound = False
+    async def _answer(self, call: Call) -> Reply:
+        """Run the handler; a bug of it goes to the loop's exception handler, and the client hears that there is one."""
         try:
-            reply = await self._handler(call)
-            sound = True
-        except (CallBroken, ConnectionError, asyncio.CancelledError):
-            sound = True
+            return await self._handler(call)
+        except (CallBroken, ConnectionError):
             raise
-        finally:
-            if not sound:
-                await _write(writer, _BROKEN, self._limits.write)
-        return reply
+        except Exception as e:  # noqa: BLE001 - where a call's bugs end, as those of a connection do in server.py
+            context = {"message": f"the call {call.verb}", "exception": e}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return _BROKEN
 
 
 async def serve(directory: Path, handler: Handler, *, limits: Limits | None = None) -> ControlServer:

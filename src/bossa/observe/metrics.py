@@ -1,9 +1,7 @@
 """What bossa counts: plain numbers in dicts, so that counting costs a dictionary look-up.
 
 Every metric stands in ``CATALOGUE``; an unknown name is a bug and raises
-KeyError.  Query workers count for themselves and send what :meth:`Metrics.take`
-gives them; the owner adds it with :meth:`Metrics.absorb`.  Naming:
-prometheus.io/docs/practices/naming.
+KeyError.  Naming: prometheus.io/docs/practices/naming.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 Labels = tuple[str, ...]
-Snapshot = dict[str, dict[Labels, float]]
 Reading = Callable[[], Mapping[Labels, float]]
 
 # Upper bounds in seconds; a commit with fsync lies between 0.2 ms (NVMe) and 50 ms (a busy disk).
@@ -43,8 +40,6 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_queries_total": Metric(Kind.COUNTER, "Queries that the owner answered itself.", ("transport", "rcode")),
     "bossa_dns_prepared_answers_total": Metric(Kind.COUNTER, "Queries answered from prepared answers.", ("rcode",)),
     "bossa_dns_dropped_total": Metric(Kind.COUNTER, "Packets left without an answer.", ("reason",)),
-    "bossa_dns_forwarded_total": Metric(Kind.COUNTER, "Questions passed on, by how that went.", ("result",)),
-    "bossa_dns_forward_seconds": Metric(Kind.HISTOGRAM, "Time to the answer of a question passed on."),
     "bossa_dns_updates_total": Metric(Kind.COUNTER, "Dynamic updates, by how they ended.", ("result",)),
     "bossa_dns_update_seconds": Metric(Kind.HISTOGRAM, "Time from an update's arrival to its answer."),
     "bossa_dns_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the name server."),
@@ -52,7 +47,6 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_workers": Metric(Kind.GAUGE, "Query workers that answer."),
     "bossa_dns_worker_starts_total": Metric(Kind.COUNTER, "Query workers started, the first ones included."),
     "bossa_dns_worker_lag": Metric(Kind.GAUGE, "Changes that a query worker has not applied yet.", ("worker",)),
-    "bossa_store_commit_seconds": Metric(Kind.HISTOGRAM, "Time of a commit to the disk."),
     "bossa_store_failures_total": Metric(Kind.COUNTER, "Commits that the disk did not take."),
     "bossa_store_size_bytes": Metric(Kind.GAUGE, "Size of the store's files."),
     "bossa_zone_records": Metric(Kind.GAUGE, "Records of a zone.", ("zone",)),
@@ -127,23 +121,6 @@ class Metrics:
         names = self.catalogue[name].labels
         wanted = [(names.index(label), value) for label, value in labels.items()]
         return sum(v for key, v in self.series(name).items() if all(key[at] == text for at, text in wanted))
-
-    def take(self) -> Snapshot:
-        """Return the counters counted since the last time, and begin anew.  For workers."""
-        counted = {
-            name: values
-            for name, values in self._series.items()
-            if values and self.catalogue[name].kind is Kind.COUNTER
-        }
-        for name in counted:
-            self._series[name] = {}
-        return counted
-
-    def absorb(self, counted: Snapshot) -> None:
-        """Add what a worker counted."""
-        for name, values in counted.items():
-            for labels, value in values.items():
-                self.add(name, tuple(labels), value)
 
     def _check(self, name: str, labels: Labels) -> None:
         wanted = self.catalogue[name].labels

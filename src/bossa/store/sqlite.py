@@ -95,6 +95,8 @@ class SqliteEngine:
         self.feed = Feed()
         self.path = path
         self.failing = ""
+        # Commits that the disk did not take, since the start.
+        self.failures = 0
         self._db = db
         # Held by whoever uses the connection.
         self._using = threading.Lock()
@@ -194,6 +196,7 @@ class SqliteEngine:
         except apsw.Error as e:
             failed = self._failure(e)
             self.failing = str(failed)
+            self.failures += 1
             # SQLite may have rolled back by itself already (lang_transaction.html §3.1).
             if not self._db.get_autocommit():
                 with suppress(apsw.Error):

@@ -35,7 +35,6 @@ from bossa.dns.zonefile import Source, load_zone
 from bossa.testing.ports import Reservation, reserve
 from bossa.testing.process import Server, StartFailed
 
-_KEY_FILE = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{\s*algorithm\s+"?([^";\s]+)"?\s*;\s*secret\s+"([^"]+)"', re.ASCII)
 _START_ATTEMPTS = 5
 
 
@@ -50,10 +49,7 @@ class TsigKey:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``key "NAME" { algorithm A; secret "S"; };``; raises ValueError."""
-        found = _KEY_FILE.search(text)
-        if found is None:
-            raise ValueError(f"no key in {text!r}")
-        return cls(*found.groups())
+        return cls(*keys.read_clause(text))
 
     @property
     def dns(self) -> dns.tsig.Key:
@@ -64,7 +60,7 @@ class TsigKey:
     @property
     def file(self) -> str:
         """The form of ``nsupdate -k``."""
-        return f'key "{self.name}" {{\n\talgorithm {self.algorithm};\n\tsecret "{self.secret}";\n}};\n'
+        return keys.clause(self.name, self.algorithm, self.secret)
 
 
 class Domain:

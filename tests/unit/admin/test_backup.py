@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import shutil
 import stat
 import tarfile
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pytest
@@ -65,6 +68,38 @@ def test_a_backup_comes_back_the_same_and_private(tar: Path, tmp_path: Path) -> 
 def test_a_backup_does_not_overwrite(tar: Path) -> None:
     with pytest.raises(FileExistsError):
         write_backup(tar, {"bossa.db": tar}, 0)
+
+
+def test_a_full_disk_leaves_no_part_of_a_backup(tar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(tarfile.TarFile, "addfile", fails)
+    with pytest.raises(OSError, match="No space"):
+        write_backup(tmp_path / "second.tar", {"bossa.db": tar}, 0)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_full_disk_leaves_the_directory_as_it_was(
+    tar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    data, written = tmp_path / "data", []
+    if there:
+        data.mkdir()
+
+    def fails(source: object, target: BinaryIO, size: int) -> None:
+        target.write(b"some")
+        written.append(1)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fails)
+    with pytest.raises(OSError, match="No space"):
+        restore(tar, data)
+    assert data.exists() == there
+    assert not there or list(data.iterdir()) == []
 
 
 def test_a_directory_with_anything_in_it_is_not_restored_into(tar: Path, tmp_path: Path) -> None:

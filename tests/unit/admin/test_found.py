@@ -11,7 +11,7 @@ import pytest
 from bossa.admin import zones
 from bossa.admin.check import read_key
 from bossa.admin.errors import Failure
-from bossa.admin.found import ADMIN_RULE, found, is_founded, private_reverse_zones
+from bossa.admin.found import ADMIN_RULE, found, is_founded, private_reverse_zones, restore_admin_file
 from bossa.dns import names, types
 from tests.unit.admin.desk import DOMAIN, make_office
 
@@ -54,6 +54,29 @@ def test_a_lost_key_file_is_written_again(tmp_path: Path) -> None:
     (tmp_path / "admin.key").unlink()
     asyncio.run(found(office))
     assert read_key(tmp_path / "admin.key") == office.names.keys[names.from_text("admin.")]
+
+
+def test_a_key_file_of_another_domain_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "admin.key").write_text("of another")
+    office = make_office(tmp_path)
+    with pytest.raises(Failure, match="another domain") as e:
+        asyncio.run(found(office))
+    assert e.value.fix
+    assert (tmp_path / "admin.key").read_text() == "of another"
+    assert office.names.keys == {}
+
+
+def test_a_key_file_that_is_there_or_whose_key_is_gone_is_left_alone(tmp_path: Path) -> None:
+    office, file = make_office(tmp_path), tmp_path / "admin.key"
+    restore_admin_file(office)
+    assert not file.exists()
+    asyncio.run(found(office))
+    file.write_text("changed")
+    restore_admin_file(office)
+    assert file.read_text() == "changed"
+    file.unlink()
+    restore_admin_file(office)
+    assert read_key(file) == office.names.keys[names.from_text("admin.")]
 
 
 def test_the_private_reverse_zones_are_those_of_rfc_6303() -> None:

@@ -129,7 +129,7 @@ def test_one_record_an_rrset_or_all_of_a_name_can_be_removed(office: Office) -> 
 def test_removing_what_is_not_there_fails_and_moves_no_serial(office: Office) -> None:
     with pytest.raises(Failure, match="there is none") as e:
         remove(office, "nope")
-    assert e.value.exit == Exit.FAILED
+    assert e.value.exit == Exit.REFUSED
     assert office.names.zones[APEX].serial == 1
 
 

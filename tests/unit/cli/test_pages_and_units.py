@@ -27,7 +27,7 @@ def test_every_command_but_the_workshops_takes_data() -> None:
         for words, page in man.pages(tree())
         if "\\-\\-data DIR" not in page and ".SH COMMANDS" not in page
     }
-    assert missing == {"bossa-test", "bossa-bench", "bossa-man", "bossa-install-service"}
+    assert missing == {"bossa-test", "bossa-bench", "bossa-man", "bossa-completion", "bossa-install-service"}
 
 
 @pytest.mark.parametrize(("text", "roff"), [("a-b", "a\\-b"), (".x", "\\&.x"), ("'x", "\\&'x"), ("\\n", "\\en")])

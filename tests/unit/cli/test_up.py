@@ -45,6 +45,13 @@ def test_a_flag_that_is_none_is_a_usage_error(line: str, said: str, capsys: pyte
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", ["--port-base x", "up --domain -x-", "--log-format xml"])
+def test_a_value_that_is_none_is_a_usage_error(line: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert up.start([*line.split(), "--data", str(tmp_path / "data")]) == 64
+    assert capfd.readouterr().err.startswith("error: --")
+    assert not (tmp_path / "data").exists()
+
+
 def test_the_data_directory_is_the_variables_or_the_checkouts_or_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOSSA_DATA", raising=False)
     monkeypatch.delenv("BOSSA_CHECKOUT", raising=False)
@@ -62,7 +69,7 @@ fake = types.ModuleType("bossa.daemon")
 class UpFlags(dict):
     __init__ = lambda self, **fields: dict.__init__(self, fields)
 fake.UpFlags, fake.run = UpFlags, lambda flags: print(flags["port_base"], flags["data"]) or 7
-sys.modules["bossa.daemon"] = fake
+sys.modules["bossa.daemon"] = sys.modules["bossa.opening"] = fake
 from bossa.cli import main
 code = main(["--port-base", "20000", "--data", "d"])
 print(sorted({"typer", "rich", "asyncio", "argparse", "msgspec"} & set(sys.modules)), code)

@@ -76,41 +76,59 @@ def test_variables_spell_lists_with_commas_and_yes_in_words():
 
 def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(toml):
     text = '# mine\n[domain]\nname = "a.test"\n\n[dns]\nworkers = 2\nrecusion = []\n'
-    assert problem(toml, text) == 'bossa.toml:7: unknown key "recusion" in [dns]; did you mean "recursion"?'
+    assert problem(toml, text) == 'bossa.toml:7: unknown key "recusion" in [dns]. Fix: did you mean "recursion"?'
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[dsn]\n", "bossa.toml:1: unknown section [dsn]; did you mean [dns]?"),
-        ("[xyz]\n", "bossa.toml:1: unknown section [xyz]; there are [domain] [listen] [dns] [log] [web]"),
-        ("workers = 1\n", 'bossa.toml:1: unknown key "workers" outside of any section; put it under [dns]'),
-        ("\ndns = 1\n", "bossa.toml:2: dns is a section, not a key; write [dns]"),
-        ('[dns]\nformat = "json"', 'bossa.toml:2: unknown key "format" in [dns]; it belongs in [log]'),
-        ("[web]\nqqq = 1", 'bossa.toml:2: unknown key "qqq" in [web]; known are enabled, hosts'),
+        ("[dsn]\n", "bossa.toml:1: unknown section [dsn]. Fix: did you mean [dns]?"),
+        ("[xyz]\n", "bossa.toml:1: unknown section [xyz]. Fix: there are [domain] [listen] [dns] [log] [web]."),
+        ("workers = 1\n", 'bossa.toml:1: unknown key "workers" outside of any section. Fix: put it under [dns].'),
+        (
+            "qqq = 1\n",
+            'bossa.toml:1: unknown key "qqq" outside of any section. '
+            "Fix: there are [domain] [listen] [dns] [log] [web].",
+        ),
+        ("\ndns = 1\n", "bossa.toml:2: dns is a section, not a key. Fix: write [dns]."),
+        ('[dns]\nformat = "json"', 'bossa.toml:2: unknown key "format" in [dns]. Fix: it belongs in [log].'),
+        ("[web]\nqqq = 1", 'bossa.toml:2: unknown key "qqq" in [web]. Fix: known are enabled, hosts.'),
         (
             '[dns]\nworkers = "four"',
-            'bossa.toml:2: workers = "four" in [dns]: a whole number from 0 to 64 is wanted; for example workers = 2',
+            'bossa.toml:2: workers = "four" in [dns]: a whole number from 0 to 64 is wanted. '
+            "Fix: for example workers = 2.",
         ),
         (
             "[dns]\nworkers = true",
-            "bossa.toml:2: workers = true in [dns]: a whole number from 0 to 64 is wanted; for example workers = 2",
+            "bossa.toml:2: workers = true in [dns]: a whole number from 0 to 64 is wanted. "
+            "Fix: for example workers = 2.",
         ),
         (
             "[dns]\nrecursion = [\n  '10.0.0.1/8',\n]",
             'bossa.toml:2: recursion = ["10.0.0.1/8"] in [dns]: "10.0.0.1/8" is no network: '
-            '10.0.0.1/8 has host bits set; for example recursion = ["127.0.0.0/8", "192.168.0.0/16"]',
+            '10.0.0.1/8 has host bits set. Fix: for example recursion = ["127.0.0.0/8", "192.168.0.0/16"].',
         ),
         (
             "[listen]\naddresses = '::1'",
-            'bossa.toml:2: addresses = "::1" in [listen]: a list is wanted; '
-            'for example addresses = ["127.0.0.1", "::1"]',
+            'bossa.toml:2: addresses = "::1" in [listen]: a list is wanted. '
+            'Fix: for example addresses = ["127.0.0.1", "::1"].',
         ),
         (
             "[log]\nformat = 'xml'",
-            'bossa.toml:2: format = "xml" in [log]: one of "console", "json" is wanted; for example format = "console"',
+            'bossa.toml:2: format = "xml" in [log]: one of "console", "json" is wanted. '
+            'Fix: for example format = "console".',
         ),
-        (b"[dns]\n\xff = 1\n", "bossa.toml:2: not UTF-8; save the file as UTF-8"),
+        (
+            "[listen]\naddresses = []",
+            "bossa.toml:2: addresses = [] in [listen]: at least one is wanted. "
+            'Fix: for example addresses = ["127.0.0.1", "::1"].',
+        ),
+        (
+            "[dns]\ntsig_truncation = 1",
+            "bossa.toml:2: tsig_truncation = 1 in [dns]: 0 or a multiple of 8 from 80 to 512 is wanted. "
+            "Fix: for example tsig_truncation = 128.",
+        ),
+        (b"[dns]\n\xff = 1\n", "bossa.toml:2: not UTF-8. Fix: save the file as UTF-8."),
     ],
 )
 def test_a_mistake_is_told_with_its_line_the_reason_and_the_fix(toml, text, expected):
@@ -121,7 +139,7 @@ def test_a_mistake_is_told_with_its_line_the_reason_and_the_fix(toml, text, expe
 def test_what_is_not_toml_is_told_with_its_line(toml, text):
     told = problem(toml, text)
     assert told.startswith("bossa.toml:3: not TOML: ")
-    assert told.endswith('; strings stand in "quotes"')
+    assert told.endswith('. Fix: strings stand in "quotes".')
     assert "at line" not in told
 
 
@@ -138,6 +156,7 @@ def test_what_is_not_toml_is_told_with_its_line(toml, text):
         "[domain]\nrealm = 'A/B'",
         "[listen]\naddresses = ['localhost']",
         "[listen]\naddresses = [[]]",
+        "[listen]\naddresses = ['fe80::1']",
         "[listen]\nport_base = 65001",
         "[listen]\nport_base = 1979-05-27",
         "[dns]\nforwarders = ['dns.example']",
@@ -147,6 +166,11 @@ def test_what_is_not_toml_is_told_with_its_line(toml, text):
         "[dns]\nrecursion = ['any']",
         "[dns]\ntsig_md5 = 1",
         "[dns]\nedns_size = 1232.0",
+        "[dns]\ntsig_truncation = 79",
+        "[dns]\ntsig_truncation = 72",
+        "[dns]\ntsig_truncation = 84",
+        "[dns]\ntsig_truncation = 520",
+        "[dns]\ntsig_truncation = false",
         "[web]\nhosts = ['']",
     ],
 )
@@ -166,16 +190,49 @@ def test_every_problem_is_told_at_once(toml):
 
 def test_a_wrong_variable_names_itself():
     told = problem(load, None, {"BOSSA_DNS_WORKERS": "many"})
-    assert told == ('BOSSA_DNS_WORKERS: "many": a whole number from 0 to 64 is wanted; for example BOSSA_DNS_WORKERS=2')
+    assert told == (
+        'BOSSA_DNS_WORKERS: "many": a whole number from 0 to 64 is wanted. Fix: for example BOSSA_DNS_WORKERS=2.'
+    )
 
 
 def test_a_wrong_flag_names_itself():
     told = problem(load, None, {}, {"listen.port_base": 99999})
-    assert told == "--port-base: 99999: a whole number from 0 to 65000 is wanted; for example 10000"
+    assert told == "--port-base: 99999: a whole number from 0 to 65000 is wanted. Fix: for example 10000."
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "flag"),
+    [
+        ("domain.name", "a b", "--domain"),
+        ("log.format", "xml", "--log-format"),
+        ("listen.port_base", -1, "--port-base"),
+    ],
+)
+def test_a_wrong_flag_is_told_as_it_is_written(key, value, flag):
+    assert problem(load, None, {}, {key: value}).startswith(f"{flag}: ")
+
+
+def test_a_file_that_cannot_be_read_may_have_been_found_without_being_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bossa.toml").mkdir()
+    assert problem(load, tmp_path / "bossa.toml", {}) == (
+        "bossa.toml: cannot be read: Is a directory. Fix: let this user read it, or name another file with --config."
+    )
+
+
+def test_a_link_local_address_says_on_which_link(toml):
+    told = problem(toml, "[listen]\naddresses = ['fe80::1']")
+    assert '"fe80::1" is link-local and does not say on which interface' in told
+    assert toml("[listen]\naddresses = ['fe80::1%eth0']").listen.addresses == ("fe80::1%eth0",)
+
+
+@pytest.mark.parametrize(("bits", "octets"), [(0, None), (80, 10), (512, 64)])
+def test_a_cut_mac_is_counted_in_octets(toml, bits, octets):
+    assert toml(f"[dns]\ntsig_truncation = {bits}").dns.min_mac == octets
 
 
 def test_a_file_that_is_not_there_is_an_error():
-    assert problem(load, Path("/nonexistent/bossa.toml"), {}).startswith("/nonexistent/bossa.toml: No such file")
+    assert problem(load, Path("/nonexistent/bossa.toml"), {}).startswith("/nonexistent/bossa.toml: no such file")
 
 
 def test_forwarders_take_ports_in_both_families(toml):
@@ -203,10 +260,20 @@ def test_examples_of_every_kind_are_right(toml):
 
 def test_a_reload_takes_what_needs_no_restart():
     old = load(None, {}, {"dns.workers": 2})
-    new = load(None, {}, {"dns.workers": 4, "dns.tcp_idle": 60, "listen.addresses": "10.0.0.1", "log.level": "debug"})
+    new = load(
+        None,
+        {},
+        {
+            "dns.workers": 4,
+            "dns.tcp_idle": 60,
+            "listen.addresses": "10.0.0.1",
+            "log.level": "debug",
+            "web.hosts": "a.test",
+        },
+    )
     difference = old.difference(new)
     assert [str(change) for change in difference.now] == ["dns.tcp_idle: 10 → 60", 'log.level: "info" → "debug"']
-    assert [change.key for change in difference.restart] == ["listen.addresses", "dns.workers"]
+    assert [change.key for change in difference.restart] == ["listen.addresses", "dns.workers", "web.hosts"]
     taken = old.taking(new)
     assert (taken.dns.workers, taken.dns.tcp_idle, taken.log.level) == (2, 60, "debug")
     assert taken.origin("dns.tcp_idle") == "flag"

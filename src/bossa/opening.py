@@ -1,0 +1,188 @@
+"""What a server and a command without a server open alike: settings, master key, store, and the operator's office.
+
+And the one table of what can go wrong with it, as what, why and the fix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bossa.admin.errors import Exit, Failure
+from bossa.admin.keys import seal_context
+from bossa.admin.office import Office
+from bossa.config.errors import ConfigError
+from bossa.config.load import find, load
+from bossa.config.settings import Settings
+from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
+from bossa.dns import exchange, tsig
+from bossa.dns.errors import StoreFailed
+from bossa.dns.ports import KeyRow
+from bossa.dns.resolvconf import nameservers
+from bossa.dns.server.service import Names
+from bossa.dns.tsig import Algorithm, Key
+from bossa.files import atomic
+from bossa.files.sqlite import DatabaseRefused
+from bossa.net.control import AlreadyServed
+from bossa.net.holder import CannotListen
+from bossa.store.errors import EngineFailed, UnknownForm
+from bossa.store.sqlite import SqliteEngine
+from bossa.store.zones import ZoneRows
+
+DNS_PORT = 53
+DATABASE = "bossa.db"
+MASTER_KEY = "master.key"
+_RESOLV_CONF = Path("/etc/resolv.conf")
+_RESTORE = "bossa restore FILE --data DIR puts a backup into an empty directory"
+
+# What the caller can do something about; anything else is a bug.
+TROUBLES = (
+    ConfigError,
+    CannotListen,
+    DatabaseRefused,
+    AlreadyServed,
+    Unsealable,
+    EngineFailed,
+    StoreFailed,
+    UnknownForm,
+    Failure,
+    OSError,
+)
+
+
+def trouble(error: BaseException, data: Path) -> Failure:
+    """Return one of the TROUBLES as what, why, the fix, and the exit code."""
+    match error:
+        case Failure():
+            return error
+        case ConfigError(problems=(problem, *_)):
+            code = Exit.USAGE if problem.where.startswith("--") else Exit.FAILED
+            return Failure(problem.where, problem.what, problem.fix, code)
+        case CannotListen():
+            return Failure(error.what, error.why, error.fix, Exit.UNREACHABLE)
+        case DatabaseRefused():
+            return Failure("store", str(error), error.fix, Exit.UNREACHABLE)
+        case AlreadyServed():
+            fix = "stop the server that runs there, or name another --data"
+            return Failure(f"data directory {data}", str(error), fix, Exit.UNREACHABLE)
+        case Unsealable():
+            fix = f"put back the {MASTER_KEY} that belongs to this data directory"
+            return Failure(str(data / MASTER_KEY), str(error), fix, Exit.UNREACHABLE)
+        case OSError():
+            return _system_trouble(error, data)
+    why = str(error)
+    fix = "make room on its disk" if os.strerror(errno.ENOSPC).lower() in why.lower() or "full" in why else _RESTORE
+    return Failure("store", why, fix, Exit.UNREACHABLE)
+
+
+def _system_trouble(error: OSError, data: Path) -> Failure:
+    fix = "make room on its disk" if error.errno == errno.ENOSPC else "see the disk, and who owns the directory"
+    return Failure(str(error.filename or data), error.strerror or str(error), fix, Exit.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class UpFlags:
+    """What ``bossa up`` was told; None where nothing was."""
+
+    data: Path
+    config: Path | None = None
+    ready_fd: int | None = None
+    port_base: str | None = None
+    domain: str | None = None
+    log_format: str | None = None
+
+    def settings(self) -> Settings:
+        """Read the settings; raises ConfigError."""
+        flags = {"listen.port_base": self.port_base, "domain.name": self.domain, "log.format": self.log_format}
+        return load(self.config or find(self.data, Path.cwd()), os.environ, flags)
+
+
+def answer_settings(settings: Settings) -> exchange.Settings:
+    """Return what answers depend on beside the zones."""
+    dns = settings.dns
+    policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
+    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
+
+
+def upstreams(settings: Settings) -> list[tuple[str, int]]:
+    """Return whom questions are passed on to: the settings' forwarders, or the system's resolvers."""
+    if settings.dns.forwarders:
+        return [(one.host, one.port) for one in settings.dns.forwarders]
+    try:
+        return [(host, DNS_PORT) for host in nameservers(_RESOLV_CONF.read_text(errors="replace"))]
+    except OSError:
+        return []
+
+
+def open_seal(data: Path, rows: ZoneRows) -> Seal:
+    """Return the seal of a data directory, whose master key is made when there is none.
+
+    Raises Unsealable for a master key that got lost: a new one would open nothing.
+    """
+    if not (data / MASTER_KEY).exists() and rows.tsig_keys():
+        raise Unsealable("it is gone, and the store holds keys that are sealed under it")
+    key = atomic.create_once(data / MASTER_KEY, os.urandom(KEY_SIZE))
+    # A copy from elsewhere may have come with a wider mode.
+    os.chmod(data / MASTER_KEY, 0o600)
+    return Seal(key)
+
+
+def open_key(seal: Seal, row: KeyRow) -> Key:
+    """Return a TSIG key as it is used; raises Unsealable."""
+    return Key(row.name, Algorithm.from_text(row.algorithm), seal.open(seal_context(row.name), row.sealed))
+
+
+def office_parts(served: Names, data: Path, settings: Settings, seal: Seal, engine: SqliteEngine) -> dict[str, Any]:
+    """Return what an Office is made of, with or without a server."""
+
+    async def backup(path: Path) -> None:
+        try:
+            await engine.backup(path)
+        except EngineFailed as e:
+            raise trouble(e, data) from e
+
+    return {
+        "names": served,
+        "data": data,
+        "domain": settings.domain.apex,
+        "clock": time.time,
+        "random": os.urandom,
+        "seal": seal.seal,
+        "backup": backup,
+        "md5": settings.dns.tsig_md5,
+    }
+
+
+@asynccontextmanager
+async def offline(data: Path) -> AsyncIterator[Office]:
+    """Open a data directory without a server, for one command; raises Failure when a server holds it."""
+    with ExitStack() as exits:
+        try:
+            office = _open_office(data, exits)
+        except TROUBLES as e:
+            raise trouble(e, data) from e
+        yield office
+
+
+def _open_office(data: Path, exits: ExitStack) -> Office:
+    settings = UpFlags(data).settings()
+    engine = SqliteEngine.open(data / DATABASE)
+    exits.callback(engine.close)
+    rows = ZoneRows(engine)
+    served = Names(rows, _to_nobody, recursion=False)
+    seal = open_seal(data, rows)
+    served.load(lambda row: open_key(seal, row))
+    editing = asyncio.get_running_loop().create_task(served.run())
+    exits.callback(editing.cancel)
+    return Office(**office_parts(served, data, settings, seal, engine))
+
+
+async def _to_nobody(delta: bytes) -> None:
+    """Publish to no worker: there is none."""
