@@ -52,7 +52,7 @@ def test_other_master_key_or_a_stump_does_not_open() -> None:
 
 
 def test_key_of_another_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="32 octets, this one 31"):
+    with pytest.raises(Unsealable, match="32 octets, this one 31"):
         Seal(KEY[1:])
 
 
