@@ -162,7 +162,7 @@ def test_any_other_failure_shows_the_last_that_was_printed() -> None:
 @pytest.mark.long
 def test_without_an_index_the_first_start_says_so_in_one_line_and_leaves_no_stamp(copy: Path) -> None:
     # Port 1 of the loopback: refused at once, where a name that does not resolve may take long.
-    closed = "http://127.0.0.1:1/simple"
+    closed = "http://127.0.0.1:1/packages"
     settings = {"PIP_INDEX_URL": closed, "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
     done = start(copy, **settings)
     *phases, last = done.stderr.splitlines()
@@ -305,9 +305,9 @@ def test_a_missing_venv_module_without_apt_names_no_package(steps: Steps, monkey
 
 
 def test_pips_index_and_certificates_are_passed_to_uv_the_nearest_setting_first() -> None:
-    listed = ":env:.index-url='https://near.example/simple'\nglobal.cert='/ca.pem'\n"
-    listed += "global.index-url='https://far.example/simple'\nglobal.extra-index-url='https://more.example'\n"
-    expected = {"UV_DEFAULT_INDEX": "https://near.example/simple", "SSL_CERT_FILE": "/ca.pem"}
+    listed = ":env:.index-url='https://near.example/packages'\nglobal.cert='/ca.pem'\n"
+    listed += "global.index-url='https://far.example/packages'\nglobal.extra-index-url='https://more.example'\n"
+    expected = {"UV_DEFAULT_INDEX": "https://near.example/packages", "SSL_CERT_FILE": "/ca.pem"}
     assert checkout.as_uv_settings(listed) == expected
 
 

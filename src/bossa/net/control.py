@@ -146,14 +146,19 @@ class ControlServer:
 
     async def _answer(self, call: Call) -> Reply:
         """Run the handler; a bug of it goes to the loop's exception handler, and the client hears that there is one."""
+        work = asyncio.ensure_future(self._handler(call))
         try:
-            return await self._handler(call)
-        except (CallBroken, ConnectionError):
-            raise
-        except Exception as e:  # noqa: BLE001 - where a call's bugs end, as those of a connection do in server.py
-            context = {"message": f"the call {call.verb}", "exception": e}
-            asyncio.get_running_loop().call_exception_handler(context)
-            return _BROKEN
+            await asyncio.wait((work,))
+        finally:
+            work.cancel()
+        error = work.exception()
+        if error is None:
+            return work.result()
+        if isinstance(error, CallBroken | ConnectionError):
+            raise error
+        context = {"message": f"the call {call.verb}", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        return _BROKEN
 
 
 async def serve(directory: Path, handler: Handler, *, limits: Limits | None = None) -> ControlServer:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import uvloop
 
 from bossa.net import frames
 from bossa.net.caller import Caller, ServerLost, connect
@@ -364,8 +365,6 @@ def test_close_leaves_the_socket_of_a_successor(tmp_path: Path) -> None:
 
 
 def test_it_runs_on_uvloop_as_well(tmp_path: Path) -> None:
-    uvloop = pytest.importorskip("uvloop")
-
     async def run() -> Any:
         async with served(tmp_path):
             return await ask(tmp_path, "v", 1, [b"chunk"])
