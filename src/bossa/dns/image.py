@@ -14,7 +14,6 @@ little else; its start must be quick.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Mapping
 from typing import Any
 
 HEADER = 12
@@ -41,7 +40,6 @@ Entry = tuple[int, bytes, bytes]
 # A form as it travels: word, counts, the pieces between pointers, the pointers' values, and the length of the
 # question's name for which these hold.
 Form = tuple[int, bytes, tuple[bytes, ...], tuple[int, ...], int]
-Forms = Mapping[bytes, Form | dict[bytes, bytes]]
 
 _heads_cache: dict[tuple[int, bytes], tuple[Heads, Heads]] = {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from bossa.dns import names, types
 from bossa.dns.changes import records
@@ -66,27 +67,31 @@ def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) ->
 
 
 def whole(zone: Zone) -> Iterator[Record]:
-    """Return the records of an AXFR; the zone may change while they are taken."""
-    soa = zone.soa_rrset
-    nodes = list(zone.nodes.items())
-    yield from records(zone.apex, soa)
+    """Return the records of an AXFR, those of this moment, however late they are taken."""
+    soa = list(records(zone.apex, zone.soa_rrset))
+    return chain(soa, _content(list(zone.nodes.items())), soa)
+
+
+def _content(nodes: list[tuple[bytes, tuple[RRset, ...]]]) -> Iterator[Record]:
     for owner, node in nodes:
         for rrset in node:
             if rrset.type != types.SOA:
                 yield from records(owner, rrset)
-    yield from records(zone.apex, soa)
 
 
 def steps(zone: Zone, history: Iterable[HistoryStep]) -> Iterator[Record]:
-    """Return the records of an IXFR.  RFC 1995 §4"""
+    """Return the records of an IXFR; the SOA at both ends is that of this moment.  RFC 1995 §4"""
     soa = zone.soa_rrset
-    yield from records(zone.apex, soa)
+    ends = list(records(zone.apex, soa))
+    return chain(ends, _differences(zone.apex, soa, history), ends)
+
+
+def _differences(apex: bytes, soa: RRset, history: Iterable[HistoryStep]) -> Iterator[Record]:
     for step in history:
-        yield _soa(zone.apex, soa, step.serial_from)
+        yield _soa(apex, soa, step.serial_from)
         yield from step.deleted
-        yield _soa(zone.apex, soa, step.serial_to)
+        yield _soa(apex, soa, step.serial_to)
         yield from step.added
-    yield from records(zone.apex, soa)
 
 
 def _soa(apex: bytes, soa: RRset, serial: int) -> Record:
@@ -95,7 +100,7 @@ def _soa(apex: bytes, soa: RRset, serial: int) -> Record:
 
 def current(zone: Zone) -> Iterator[Record]:
     """Return the answer to an IXFR of a client that has everything: the SOA alone."""
-    yield from records(zone.apex, zone.soa_rrset)
+    return iter(records(zone.apex, zone.soa_rrset))
 
 
 def messages(query: Message, content: Iterable[Record]) -> Iterator[bytes]:
