@@ -169,11 +169,11 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
         raise Failure(f"history {args.history}", "it counts steps", "0 keeps none, 100 the last hundred", Exit.USAGE)
     async with office.editing:
         old = office.names.options.get(zone.apex, ZoneOptions())
-        new = ZoneOptions(
+        new = msgspec.structs.replace(
+            old,
             allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
             allow_query=_networks(args.allow_query, old.allow_query),
             history=old.history if args.history is None else args.history,
-            private_reverse=old.private_reverse,
         )
         await office.names.set_options(zone.apex, new)
     return await zone_show(office, ZoneNamed(args.name))

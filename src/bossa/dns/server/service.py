@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bossa.dns import names
@@ -52,6 +52,16 @@ class _Edit:
             self.done.set_result(self.step)
 
 
+class Reserved(Container[bytes]):
+    """Apexes of zones whose questions all go to the owner, for one of several reasons."""
+
+    def __init__(self, *reasons: Container[bytes]) -> None:
+        self._reasons = reasons
+
+    def __contains__(self, apex: object) -> bool:
+        return any(apex in reason for reason in self._reasons)
+
+
 class Names:
     """What the name server serves.
 
@@ -66,10 +76,14 @@ class Names:
         self.rules: dict[bytes, tuple[RuleRow, ...]] = {}
         # The networks of zones that do not answer everybody.
         self.closed: dict[bytes, tuple[Network, ...]] = {}
+        # Zones whose primaries were out of reach for too long, and zones in front of which a forward rule stands.
+        self.expired: set[bytes] = set()
+        self.overruled: set[bytes] = set()
+        self.reserved = Reserved(self.closed, self.expired, self.overruled)
         self._parsed: dict[bytes, Rules] = {}
         self._store = store
         self._publish = publish
-        self._preparer = Preparer(self.zones, self.closed, recursion=recursion)
+        self._preparer = Preparer(self.zones, self.reserved, recursion=recursion)
         self._edits: asyncio.Queue[_Edit] = asyncio.Queue(_WAITING)
         # Held while edits are stored and applied, and while a zone comes or goes.
         self._changing = asyncio.Lock()
@@ -233,6 +247,8 @@ class Names:
                 await self._store.remove(apex)
                 zone = self.zones.pop(apex)
                 self.options.pop(apex, None)
+                for reason in (self.expired, self.overruled):
+                    reason.discard(apex)
                 self.closed.pop(apex, None)
                 self.rules.pop(apex, None)
                 self._parsed.pop(apex, None)
@@ -250,6 +266,17 @@ class Names:
             if self.closed.get(apex) != was_closed:
                 zone = self.zones[apex]
                 await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
+
+    async def reserve(self, apex: bytes, reason: set[bytes], *, reserved: bool) -> None:
+        """Put a zone into one of ``expired`` and ``overruled``, or take it out; in force everywhere on return."""
+        async with self._reshaping:
+            async with self._changing:
+                self._expect(apex)
+                if (apex in reason) is reserved:
+                    return
+                (reason.add if reserved else reason.discard)(apex)
+            zone = self.zones[apex]
+            await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
 
     def _expect(self, apex: bytes) -> None:
         if apex not in self.zones:
