@@ -24,7 +24,7 @@ from bossa.store.operations import (
     put,
     replace,
     revision,
-    step,
+    steps,
 )
 
 S = "share/x"
@@ -206,9 +206,9 @@ def test_failed_step_leaves_no_history(engine: Engine) -> None:
     asyncio.run(engine.run(replace(S, (), 10)))
     row = HistoryRow(1, 2, b"-", b"+")
     with pytest.raises(Conflict):
-        asyncio.run(engine.run(step(S, (), row, expect=7)))
+        asyncio.run(engine.run(steps(S, (), [row], expect=7)))
     assert engine.read(operations.history(S, 1)) == []
-    asyncio.run(engine.run(step(S, (), row)))
+    asyncio.run(engine.run(steps(S, (), [row])))
     assert engine.read(operations.history(S, 1)) == [row]
 
 

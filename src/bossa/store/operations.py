@@ -17,7 +17,7 @@ replaced.  Who needs several scopes takes them in the order of their names.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bossa.store.errors import Conflict
@@ -86,8 +86,8 @@ SCHEMA: tuple[tuple[str, ...], ...] = (
 )
 
 _BUMP = (
-    "insert into scope(name, rev, floor, keep) values($1, 1, 0, 0)"
-    " on conflict(name) do update set rev = scope.rev + 1 returning rev, keep"
+    "insert into scope(name, rev, floor, keep) values($1, $2, 0, 0)"
+    " on conflict(name) do update set rev = scope.rev + excluded.rev returning rev, keep"
 )
 _PUT = (
     "insert into item(scope, key, rev, val) values($1, $2, $3, $4)"
@@ -136,17 +136,21 @@ def replace(scope: str, items: Iterable[tuple[bytes, bytes]], keep: int = 0) -> 
     return rev
 
 
-def step(scope: str, items: Iterable[Item], row: HistoryRow, expect: int | None = None) -> Operation[int]:
-    """Set items together with the step of history that tells of it; return the new revision.
+def steps(
+    scope: str, items: Iterable[Item], history: Sequence[HistoryRow], expect: int | None = None
+) -> Operation[int]:
+    """Set items together with the steps of history that tell of them, a revision a step; return the newest revision.
 
     A step from a serial to itself leaves no history.
     """
-    rev, keep = yield from _bump(scope, expect)
-    yield from _write(scope, rev, items)
-    if row.serial_from != row.serial_to and keep > 0:
+    rev, keep = yield from _bump(scope, expect, max(1, len(history)))
+    yield from _write(scope, rev, items, max(1, len(history)))
+    told = [row for row in history if row.serial_from != row.serial_to]
+    if told and keep > 0:
         [(last,)] = yield Query(_LAST_STEP, (scope,))
-        yield Query(_ADD_STEP, (scope, last + 1, *row))
-        yield Query(_TRIM, (scope, last + 1 - keep))
+        for number, row in enumerate(told, last + 1):
+            yield Query(_ADD_STEP, (scope, number, *row))
+        yield Query(_TRIM, (scope, last + len(told) - keep))
     return rev
 
 
@@ -195,20 +199,20 @@ def history(scope: str, serial: int) -> Operation[list[HistoryRow]]:
     return [HistoryRow(*row) for row in rows]
 
 
-def _bump(scope: str, expect: int | None = None) -> Operation[tuple[int, int]]:
-    """Count one revision on, which holds the scope until the commit; return it and the history to keep."""
-    [(rev, keep)] = yield Query(_BUMP, (scope,))
-    if expect is not None and rev != expect + 1:
-        raise Conflict(scope, expect, rev - 1)
+def _bump(scope: str, expect: int | None = None, count: int = 1) -> Operation[tuple[int, int]]:
+    """Count revisions on, which holds the scope until the commit; return the newest and the history to keep."""
+    [(rev, keep)] = yield Query(_BUMP, (scope, count))
+    if expect is not None and rev != expect + count:
+        raise Conflict(scope, expect, rev - count)
     return rev, keep
 
 
-def _write(scope: str, rev: int, items: Iterable[Item]) -> Operation[None]:
+def _write(scope: str, rev: int, items: Iterable[Item], count: int = 1) -> Operation[None]:
     keys = []
     for key, val in items:
         yield Query(_PUT, (scope, key, rev, val))
         keys.append(key)
-    if rev % SWEEP_EACH == 0:
+    if rev // SWEEP_EACH > (rev - count) // SWEEP_EACH:
         swept = yield Query(_SWEEP, (scope, rev - TOMBSTONES_FOR))
         if swept:
             yield Query(_RAISE_FLOOR, (max(row[0] for row in swept), scope))

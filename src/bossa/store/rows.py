@@ -58,10 +58,11 @@ def soa_serial(val: bytes) -> int:
     return Soa.decode(_decode_rrset(val)[2][0]).serial
 
 
-def step_items(step: Step) -> Iterator[Item]:
-    """Yield the items that a step sets or removes."""
-    for change in step.changes:
-        yield rrset_key(change.owner, change.type), None if change.after is None else encode_rrset(change.after)
+def items_after(steps: Iterable[Step]) -> Iterator[Item]:
+    """Yield what the steps of one zone leave of the items that they set or remove, each item once."""
+    last = {(change.owner, change.type): change.after for step in steps for change in step.changes}
+    for (owner, rtype), after in last.items():
+        yield rrset_key(owner, rtype), None if after is None else encode_rrset(after)
 
 
 def encode_step(step: Step) -> HistoryRow:

@@ -189,8 +189,11 @@ class SqliteEngine:
     def _store(self, batch: Sequence[_Job[Any]]) -> None:
         try:
             self._db.execute("begin immediate")
-            for job in batch:
-                self._attempt(job)
+            if len(batch) == 1:
+                self._attempt_alone(batch[0])
+            else:
+                for job in batch:
+                    self._attempt(job)
             self._db.execute("commit")
             self.failing = ""
         except apsw.Error as e:
@@ -204,6 +207,15 @@ class SqliteEngine:
             for job in batch:
                 job.error = failed
                 job.changed.clear()
+
+    def _attempt_alone(self, job: _Job[Any]) -> None:
+        """Run the only operation of a transaction, which needs no savepoint."""
+        with job:
+            job.result = self._drive(job.operation, job.changed)
+        if job.error is not None:
+            job.changed.clear()
+            self._db.execute("rollback")
+            self._db.execute("begin immediate")
 
     def _attempt(self, job: _Job[Any]) -> None:
         self._db.execute("savepoint operation")

@@ -8,6 +8,7 @@ by apex.  They are taken in the order of their names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ POLICY = "policy"
 _PAGE = 20_000
 
 
+@lru_cache(maxsize=1024)
 def zone_scope(apex: bytes) -> str:
     """Return the scope of a zone's records."""
     return f"zone/{to_text(apex)}"
@@ -110,8 +112,11 @@ class ZoneRows:
 
 
 def _commit(steps: Sequence[Step]) -> Operation[None]:
-    for step in sorted(steps, key=lambda one: zone_scope(one.apex)):
-        yield from operations.step(zone_scope(step.apex), rows.step_items(step), rows.encode_step(step))
+    by_scope: dict[str, list[Step]] = {}
+    for step in steps:
+        by_scope.setdefault(zone_scope(step.apex), []).append(step)
+    for scope, mine in sorted(by_scope.items()):
+        yield from operations.steps(scope, rows.items_after(mine), [rows.encode_step(step) for step in mine])
 
 
 def _create(apex: bytes, options: ZoneOptions, rrsets: Iterable[tuple[bytes, RRset]]) -> Operation[None]:
