@@ -197,7 +197,7 @@ class Server:
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
 
-    def _publish(self, delta: bytes) -> Coroutine[Any, Any, None]:
+    def _publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
         return self._pool.publish(delta)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:

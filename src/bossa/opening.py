@@ -184,5 +184,5 @@ def _open_office(data: Path, exits: ExitStack) -> Office:
     return Office(**office_parts(served, data, settings, seal, engine))
 
 
-async def _to_nobody(delta: bytes) -> None:
+def _to_nobody(delta: bytes) -> None:
     """Publish to no worker: there is none."""

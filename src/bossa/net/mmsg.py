@@ -54,7 +54,7 @@ PASSING: Final = frozenset((
 # How long a full send buffer may hold up a batch.  What is left then is dropped, as a network would.
 SEND_WAIT_MS: Final = 20
 
-# Takes a packet and its return address; None sends nothing.
+# Takes a packet and its return address, and returns an answer of at most SLOT_SIZE octets; None sends nothing.
 Answer = Callable[[bytes, bytes], bytes | None]
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -67,7 +67,7 @@ def available() -> bool:
 
 
 class Batch:
-    """Receives from one UDP socket and answers: receive, packet, address, answer, send; or turn for all of it."""
+    """Receives from one UDP socket and answers: receive, packet, address, answer, send; or receive and answer_all."""
 
     def __init__(self, sock: socket.socket) -> None:
         family = sock.family
@@ -120,14 +120,19 @@ class Batch:
         self._arena[start : start + size] = data
         self._lengths[i] = size
 
-    def turn(self, answer: Answer) -> int:
-        """Receive a batch, answer and send; return how many datagrams there were."""
-        count = self.receive()
-        for i in range(count):
-            self.answer(i, answer(self.packet(i), self.address(i)) or b"")
-        if count:
+    def answer_all(self, answer: Answer) -> None:
+        """Answer every datagram that was received, and send."""
+        arena, stride, lengths = self._arena, _STRIDE, self._lengths
+        at, size, start = self._addresses[0], self._address_size, 0
+        for i, length in enumerate(self._sizes):
+            data = answer(arena[start : start + length], arena[at : at + size])
+            if data:
+                lengths[i] = length = len(data)
+                arena[start : start + length] = data
+            start += stride
+            at += _ADDRESS
+        if lengths:
             self.send()
-        return count
 
     def send(self) -> int:
         """Send the answers that were set; return how many went out.

@@ -57,13 +57,11 @@ class PlainBatch:
             raise ValueError(f"an answer of {len(data)} octets is no datagram")
         self._answers[i] = data
 
-    def turn(self, answer: Answer) -> int:
-        """Receive a batch, answer and send; return how many datagrams there were."""
-        count = self.receive()
+    def answer_all(self, answer: Answer) -> None:
+        """Answer every datagram that was received, and send."""
         for i, (packet, address) in enumerate(self._packets):
             self.answer(i, answer(packet, address) or b"")
         self.send()
-        return count
 
     def send(self) -> int:
         """Send the answers that were set; return how many went out."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bossa.dns.server.channel import Order, decode_ask, encode_order
+from bossa.dns.server.progress import Progress
 from bossa.dns.server.worker import Worker
 from bossa.net import udp
 
@@ -17,7 +18,7 @@ def running(asks: socket.socket) -> Iterator[socket.socket]:
     """Run a worker in a thread, and yield a client of its socket."""
     orders, there = socket.socketpair()
     (door,) = udp.open_sockets("127.0.0.1", 0)
-    thread = threading.Thread(target=Worker(1232, there, asks, [door]).run)
+    thread = threading.Thread(target=Worker(1232, Progress(), there, asks, [door]).run)
     with orders, there, door, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         thread.start()
         try:

@@ -1,10 +1,9 @@
 """What the owner and a query worker say to each other.
 
 Two socket pairs a worker.  ``orders`` is a stream in both directions: deltas
-and the word to go live to the worker, acknowledgements and counters back.
-``asks`` carries single messages to the owner, each a question as received
-with its sender; it may be full, and then the datagram is lost as on any
-network.
+and the word to go live to the worker, counters back.  ``asks`` carries single
+messages to the owner, each a question as received with its sender; it may be
+full, and then the datagram is lost as on any network.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ class Order(IntEnum):
     DELTA = 1
     LIVE = 2
     STOP = 3
-    APPLIED = 4
+    # From the owner: say the same when you have come here.
+    HERE = 4
     COUNTERS = 5
     NEAR = 6
 

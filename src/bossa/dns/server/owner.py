@@ -8,49 +8,33 @@ the log; the client gets the code.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 
 from bossa.dns import names, query, transfer, tsig, types
-from bossa.dns.changes import Draft
-from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
+from bossa.dns.errors import Ede, Rcode, Refused
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
-from bossa.dns.message import Reply
+from bossa.dns.policy import Address
 from bossa.dns.server import audit
 from bossa.dns.server.service import Names
+from bossa.dns.server.updating import Updates
 from bossa.dns.types import Opcode
-from bossa.dns.update import decide, read_update, zone_of
-from bossa.dns.zone import Mark, Origin, Record
+from bossa.dns.zone import Record
 from bossa.net.peer import Peer
 from bossa.observe import metrics
 
-# Requests that wait for the disk or for another server; more are left to the clients' next try.
+# Requests over UDP that wait for another server; more are left to the clients' next try.
 _MAX_PENDING = 2048
-# How long the first answer to an update is kept for a retransmit, and how many are.
-_KEEP_ANSWERS = 30.0
-_MAX_ANSWERS = 4096
 
 # Sends an answer.
 Send = Callable[[bytes], None]
 Ask = Callable[[bytes, int], Awaitable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """An answer that takes a while; ``known`` tells of an update by somebody whom a rule names."""
-
-    run: Callable[[], Awaitable[bytes | Iterable[bytes]]]
-    known: bool = False
-
-
-@dataclass(slots=True)
-class _Kept:
-    answer: asyncio.Future[bytes]
-    until: float
+# An answer that takes a while.
+Work = Callable[[], Awaitable[bytes | Iterable[bytes]]]
 
 
 class Owner:
@@ -63,7 +47,7 @@ class Owner:
         self._clock = clock
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept: OrderedDict[tuple[bytes, bytes], _Kept] = OrderedDict()
+        self._updates = Updates(served, clock)
 
     def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
         """Answer a UDP request, now or later; too many that wait are dropped.
@@ -73,91 +57,66 @@ class Owner:
         sound = False
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
+            if isinstance(answer, Exchange):
+                self._updates.datagram(answer, address, send)
             sound = True
         finally:
             if not sound:
                 send(server_failure(packet))
         if isinstance(answer, bytes):
             send(answer)
-        elif answer is not None:
-            self._later(answer, packet, address, send)
+        elif callable(answer):
+            self._later(answer, packet, send)
 
     async def message(self, wire: bytes, peer: Peer) -> bytes | Iterable[bytes] | None:
         """Answer a TCP request, a transfer with many messages."""
         answer = self._begin(wire, peer.host, tcp=True)
-        if answer is None or isinstance(answer, bytes):
-            return answer
-        return await answer.run()
+        if isinstance(answer, Exchange):
+            done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            self._updates.begin(answer, lambda reply: None if done.done() else done.set_result(reply))
+            return await done
+        return await answer() if callable(answer) else answer
 
-    def _later(self, work: Work, packet: bytes, address: bytes, send: Send) -> None:
-        """Do the work in a task of its own; a retransmit of an update gets the first one's answer."""
-        key = (address, hashlib.sha256(packet).digest())
-        kept = self._kept.get(key)
-        if kept is not None:
-            if kept.answer.done():
-                send(kept.answer.result())
-            return
+    def _later(self, work: Work, packet: bytes, send: Send) -> None:
+        """Do the work in a task of its own."""
         if self._pending >= _MAX_PENDING:
             metrics.add("bossa_dns_dropped_total", ("busy",))
             return
-        first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if work.known:
-            self._keep(key, first)
         self._pending += 1
-        task = asyncio.get_running_loop().create_task(self._run(work, packet, first, send))
-        if work.known:
-            # What failed by our own fault may go well the next time.
-            first.add_done_callback(lambda answer: self._forget_failure(key, answer))
+        task = asyncio.get_running_loop().create_task(self._run(work, packet, send))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _keep(self, key: tuple[bytes, bytes], answer: asyncio.Future[bytes]) -> None:
-        now = self._clock()
-        while self._kept and (len(self._kept) >= _MAX_ANSWERS or next(iter(self._kept.values())).until < now):
-            self._kept.popitem(last=False)
-        self._kept[key] = _Kept(answer, now + _KEEP_ANSWERS)
-
-    def _forget_failure(self, key: tuple[bytes, bytes], answer: asyncio.Future[bytes]) -> None:
-        if answer.result()[3] & 0xF == Rcode.SERVFAIL:
-            self._kept.pop(key, None)
-
-    async def _run(self, work: Work, packet: bytes, first: asyncio.Future[bytes], send: Send) -> None:
+    async def _run(self, work: Work, packet: bytes, send: Send) -> None:
         answer = b""
         try:
-            done = await work.run()
+            done = await work()
             assert isinstance(done, bytes), "only TCP carries answers of many messages"
             answer = done
         finally:
             self._pending -= 1
-            answer = answer or server_failure(packet)
-            first.set_result(answer)
-            send(answer)
+            send(answer or server_failure(packet))
 
-    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Work | None:
-        """Answer at once, or return the work that will."""
-        address = ipaddress.ip_address(host.partition("%")[0])
-        exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
+    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Exchange | Work | None:
+        """Answer at once, or return the work that will; an update is returned as it is."""
+        exchange = open_exchange(wire, _address(host), self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
             audit.rejected(exchange, host, tcp=tcp)
             return exchange.reply
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
-            return Work(partial(self._transfer, exchange))
+            return partial(self._transfer, exchange)
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
-            return Work(partial(self._update, exchange), self._is_known(exchange))
+            return exchange
         return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
-
-    def _is_known(self, exchange: Exchange) -> bool:
-        questions = exchange.message.questions
-        return bool(questions) and self._names.policy(questions[0].name.lower()).knows(exchange.caller)
 
     def _query(self, exchange: Exchange) -> bytes | Work:
         answer = query.answer(exchange, self._names.zones, self._names.closed)
         if isinstance(answer, bytes):
             return audit.counted(exchange, answer)
-        return Work(partial(self._pass_on, exchange))
+        return partial(self._pass_on, exchange)
 
     async def _pass_on(self, exchange: Exchange) -> bytes:
         answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
@@ -188,40 +147,14 @@ class Owner:
         history = await self._names.history(zone.apex, serial)
         return transfer.increment(zone, serial, history)
 
-    async def _update(self, exchange: Exchange) -> bytes:
-        started = self._clock()
-        zone = None
-        try:
-            zone = zone_of(exchange.message)
-            await self._apply(exchange, zone)
-        except Refused as e:
-            audit.refused(exchange, zone, e)
-            return failure(self._later_on(exchange), e.code, e.ede)
-        except StoreFailed as e:
-            audit.not_stored(exchange, zone, e)
-            return failure(self._later_on(exchange), Rcode.SERVFAIL, Ede.NOT_READY)
-        audit.accepted(self._clock() - started)
-        return self._later_on(exchange).finish(Reply())
-
     def _later_on(self, exchange: Exchange) -> Exchange:
         """Return the exchange at the present time, which is what an answer is signed with.  RFC 8945 §5.3"""
         return replace(exchange, now=int(self._clock()))
 
-    async def _apply(self, exchange: Exchange, apex: bytes) -> None:
-        if apex not in self._names.zones:
-            raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}", Ede.NOT_AUTHORITATIVE)
-        caller, rules = exchange.caller, self._names.policy(apex)
-        if not rules.knows(caller):
-            raise Refused(Rcode.REFUSED, f"no rule names {caller.text}", Ede.PROHIBITED)
-        update = read_update(exchange.message)
-        mark = Mark(Origin.UPDATE, exchange.now)
 
-        def change(draft: Draft) -> None:
-            decide(update, draft, rules, caller, mark)
-
-        step = await self._names.edit(apex, change)
-        if step is not None:
-            audit.changed(exchange, step)
+@lru_cache(maxsize=1024)
+def _address(host: str) -> Address:
+    return ipaddress.ip_address(host.partition("%")[0])
 
 
 def server_failure(wire: bytes) -> bytes:

@@ -3,8 +3,8 @@
 Each worker is a fresh interpreter with one socket for each address (all bound
 with SO_REUSEPORT by the owner, who keeps duplicates to answer through).
 While a worker is loading the owner reads its sockets itself.  A worker that
-does not acknowledge a delta in time is killed, so that no client can be told
-of a change which another client does not see.
+is not heard of for a while, or does not take what it is given, is killed and
+replaced.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from bossa.dns.image import Image
-from bossa.dns.server.channel import FRAME_HEAD, Order, decode_ask, decode_counters, decode_head, encode_order
+from bossa.dns.server.channel import Order, decode_ask, decode_counters
 from bossa.dns.server.nearness import Nearness
+from bossa.dns.server.orders import Orders
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
-# How long a live worker may take for a delta, and a new one for the whole image.
-LAG_LIMIT = 2.0
+# How long a live worker may be silent, or leave what it is given; and how long a new one may take for the whole image.
+LAG_LIMIT = 3.0
 _LOAD_LIMIT = 120.0
+_LOOK_EVERY = 1.0
 # Before a dead worker's place is taken; longer each time that one dies young.
 _RESTART_PAUSE = 0.2
 _RESTART_PAUSE_MOST = 10.0
@@ -51,15 +54,20 @@ class _Worker:
     number: int
     sockets: list[socket.socket]
     process: asyncio.subprocess.Process | None = None
-    reader: asyncio.StreamReader | None = None
-    writer: asyncio.StreamWriter | None = None
+    orders: Orders | None = None
     asks: socket.socket | None = None
     live: bool = False
-    sent: int = 0
-    applied: int = 0
-    waiting: dict[int, asyncio.Future[None]] = field(default_factory=dict)
+    # Done when the worker says that it has come so far.
+    here: asyncio.Future[None] | None = None
+    # Looks since it was last heard of.
+    silent: int = 0
     counters: dict[str, int] = field(default_factory=dict)
     started: float = 0.0
+
+    @property
+    def behind(self) -> int:
+        """How many deltas it has yet to take in."""
+        return self.orders.behind if self.orders is not None else 0
 
 
 class Pool:
@@ -87,14 +95,15 @@ class Pool:
         self._ended: Counter[str] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._watch: asyncio.TimerHandle | None = None
 
     def set_near(self, networks: bytes) -> None:
         """Tell every worker which clients may have questions passed on; see :mod:`bossa.dns.server.nearness`."""
         self._networks = networks
         self._near.set(networks)
         for worker in self._workers:
-            if worker.writer is not None:
-                worker.writer.write(encode_order(Order.NEAR, 0, networks))
+            if worker.orders is not None:
+                worker.orders.tell(Order.NEAR, networks)
 
     async def start(self) -> None:
         """Serve every socket, and start the workers; returns before they are live."""
@@ -106,6 +115,16 @@ class Pool:
         for worker in self._workers:
             self._serve_here(worker)
             self._start_keeping(worker)
+        self._watch = loop.call_later(_LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        """Kill live workers that were not heard of for too long, and come back."""
+        for worker in self._workers:
+            worker.silent += 1
+            if worker.live and worker.silent * _LOOK_EVERY > LAG_LIMIT:
+                log.warning("worker is silent, is replaced", worker=worker.number, seconds=LAG_LIMIT)
+                self._kill(worker)
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
 
     def _start_keeping(self, worker: _Worker) -> None:
         task = asyncio.get_running_loop().create_task(self._keep(worker))
@@ -121,22 +140,25 @@ class Pool:
         loop.call_exception_handler({"message": f"worker {worker.number} could not be kept", "exception": error})
         loop.call_later(_RESTART_PAUSE_MOST, lambda: None if self._stopping else self._start_keeping(worker))
 
-    async def publish(self, delta: bytes) -> None:
-        """Give a delta to every worker; returns when each live one has applied it."""
+    def publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
+        """Give a delta to every worker; None when it is in force at each live one, else what returns when it is."""
         self._revision += 1
         if self._image is not None:
             self._image.apply(delta)
-        waits = [self._send(worker, delta) for worker in self._workers if worker.writer is not None]
-        live = [wait for worker, wait in waits if worker.live]
-        # Two waits: when this loop itself was held up, the words that came meanwhile are read between them.
-        for patience in (LAG_LIMIT, LAG_LIMIT / 4) if live else ():
-            _, late = await asyncio.wait(live, timeout=patience)
-            if not late:
-                break
-        for worker, wait in waits:
-            if worker.live and not wait.done():
-                log.warning("worker lags, is replaced", worker=worker.number, seconds=LAG_LIMIT)
-                self._kill(worker)
+        late = [w for w in self._workers if w.orders is not None and not w.orders.give(delta) and w.live]
+        return self._drained(late) if late else None
+
+    async def _drained(self, late: list[_Worker]) -> None:
+        """Wait for workers whose channel is full; who does not empty it is killed."""
+        waits = {worker.orders.drained(): worker for worker in late if worker.orders is not None}
+        # Two waits: when this loop itself was held up, what happened meanwhile is seen between them.
+        for patience in (LAG_LIMIT, LAG_LIMIT / 4):
+            _, left = await asyncio.wait(waits, timeout=patience)
+            if not left:
+                return
+        for wait in left:
+            log.warning("worker takes nothing, is replaced", worker=waits[wait].number, seconds=LAG_LIMIT)
+            self._kill(waits[wait])
 
     @property
     def revision(self) -> int:
@@ -154,8 +176,8 @@ class Pool:
             {
                 "number": worker.number,
                 "pid": worker.process.pid if worker.process else 0,
-                "revision": self._revision - (worker.sent - worker.applied),
-                "behind": worker.sent - worker.applied,
+                "revision": self._revision - worker.behind,
+                "behind": worker.behind,
                 "started": worker.started,
             }
             for worker in self._workers
@@ -172,9 +194,11 @@ class Pool:
     async def stop(self) -> None:
         """End the workers, by request first."""
         self._stopping = True
+        if self._watch is not None:
+            self._watch.cancel()
         for worker in self._workers:
-            if worker.writer is not None:
-                worker.writer.write(encode_order(Order.STOP))
+            if worker.orders is not None:
+                worker.orders.tell(Order.STOP)
         processes = [worker.process.wait() for worker in self._workers if worker.process is not None]
         if processes:
             with contextlib.suppress(TimeoutError):
@@ -189,14 +213,6 @@ class Pool:
             asyncio.get_running_loop().remove_reader(sock)
             sock.close()
 
-    def _send(self, worker: _Worker, delta: bytes) -> tuple[_Worker, asyncio.Future[None]]:
-        assert worker.writer is not None, "only running workers are sent to"
-        worker.sent += 1
-        wait = asyncio.get_running_loop().create_future()
-        worker.waiting[worker.sent] = wait
-        worker.writer.write(encode_order(Order.DELTA, worker.sent, delta))
-        return worker, wait
-
     async def _apply_here(self, delta: bytes) -> None:
         assert self._image is not None, "there is an image where there are no workers"
         self._image.apply(delta)
@@ -210,7 +226,9 @@ class Pool:
             try:
                 await self._launch(worker)
                 await self._load_and_listen(worker)
-            except (OSError, TimeoutError, asyncio.IncompleteReadError) as e:
+                if not self._stopping:
+                    log.error("worker ended", worker=worker.number, why="it is gone")
+            except (OSError, TimeoutError) as e:
                 if not self._stopping:
                     log.error("worker ended", worker=worker.number, why=str(e) or type(e).__name__)
             finally:
@@ -221,69 +239,73 @@ class Pool:
                 await asyncio.sleep(pause)
 
     async def _load_and_listen(self, worker: _Worker) -> None:
-        listening = asyncio.get_running_loop().create_task(self._listen(worker))
+        orders = worker.orders
+        assert orders is not None, "a launched worker has a channel"
+        loading = asyncio.get_running_loop().create_task(self._load(worker, orders))
         try:
             async with asyncio.timeout(_LOAD_LIMIT):
-                await self._load(worker, listening)
-            await listening
+                await asyncio.wait((loading, orders.ended), return_when=asyncio.FIRST_COMPLETED)
+                if loading.done():
+                    await loading
+            await orders.ended
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
 
     async def _launch(self, worker: _Worker) -> None:
-        orders, orders_there = socket.socketpair()
-        asks, asks_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        asks_there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ASK_BUFFER)
-        fds = [orders_there.fileno(), asks_there.fileno(), *(sock.fileno() for sock in worker.sockets)]
+        there, asks, asks_there = self._connect(worker)
+        orders = worker.orders
+        assert orders is not None and orders.progress.fd is not None, "they were just made"
+        fds = [orders.progress.fd, there.fileno(), asks_there.fileno(), *(sock.fileno() for sock in worker.sockets)]
         try:
             worker.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bossa.dns.server.worker", str(self._edns_size), *map(str, fds),
                 pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
             )  # fmt: skip
         finally:
-            orders_there.close()
+            there.close()
             asks_there.close()
-        asks.setblocking(False)
+            orders.progress.close()
         worker.asks, worker.started = asks, time.time()
         metrics.add("bossa_dns_worker_starts_total")
-        worker.reader, worker.writer = await asyncio.open_connection(sock=orders)
         asyncio.get_running_loop().add_reader(asks, self._take_asks, worker, asks)
 
-    async def _load(self, worker: _Worker, listening: asyncio.Task[None]) -> None:
+    def _connect(self, worker: _Worker) -> tuple[socket.socket, socket.socket, socket.socket]:
+        """Open a worker's channels; return its end of the orders, and both ends of the asks."""
+        orders, there = socket.socketpair()
+        asks, asks_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        asks_there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ASK_BUFFER)
+        asks.setblocking(False)
+        worker.orders = Orders(orders, lambda order, payload: self._hear(worker, order, payload))
+        worker.here = asyncio.get_running_loop().create_future()
+        return there, asks, asks_there
+
+    async def _load(self, worker: _Worker, orders: Orders) -> None:
         """Send the whole image, slice by slice, then let the worker serve."""
-        assert worker.writer is not None, "a launched worker has a channel"
-        writer = worker.writer
 
         async def send(delta: bytes) -> None:
-            self._send(worker, delta)
-            await writer.drain()
+            if not orders.give(delta):
+                await orders.drained()
 
-        writer.write(encode_order(Order.NEAR, 0, self._networks))
+        orders.tell(Order.NEAR, self._networks)
         await self._snapshot(send)
         # Deltas sent from now on are applied before LIVE is read, since both go through one stream.
-        if (wait := worker.waiting.get(worker.sent)) is not None:
-            await asyncio.wait((wait, listening), return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
-            return
+        orders.tell(Order.HERE)
+        assert worker.here is not None, "a launched worker has a channel"
+        await worker.here
         for sock in worker.sockets:
             asyncio.get_running_loop().remove_reader(sock)
         worker.live = True
-        writer.write(encode_order(Order.LIVE))
+        worker.silent = 0
+        orders.tell(Order.LIVE)
 
-    async def _listen(self, worker: _Worker) -> None:
-        """Take in what a worker says until it ends."""
-        assert worker.reader is not None, "a launched worker has a channel"
-        while True:
-            head = await worker.reader.readexactly(FRAME_HEAD)
-            size, order, sequence = decode_head(head)
-            payload = await worker.reader.readexactly(size)
-            if order is Order.COUNTERS:
-                worker.counters = decode_counters(payload)
-            elif order is Order.APPLIED:
-                worker.applied = sequence
-                wait = worker.waiting.pop(sequence, None)
-                if wait is not None and not wait.done():
-                    wait.set_result(None)
+    def _hear(self, worker: _Worker, order: Order, payload: bytes) -> None:
+        """Take in what a worker says."""
+        worker.silent = 0
+        if order is Order.COUNTERS:
+            worker.counters = decode_counters(payload)
+        elif order is Order.HERE and worker.here is not None and not worker.here.done():
+            worker.here.set_result(None)
 
     def _kill(self, worker: _Worker) -> None:
         if worker.process is not None and worker.process.returncode is None:
@@ -299,16 +321,11 @@ class Pool:
         if worker.asks is not None:
             asyncio.get_running_loop().remove_reader(worker.asks)
             worker.asks.close()
-        if worker.writer is not None:
-            worker.writer.close()
+        if worker.orders is not None:
+            worker.orders.close()
         if worker.process is not None:
             await worker.process.wait()
-        worker.process = worker.reader = worker.writer = worker.asks = None
-        for wait in worker.waiting.values():
-            if not wait.done():
-                wait.set_result(None)
-        worker.waiting.clear()
-        worker.sent = worker.applied = 0
+        worker.process = worker.orders = worker.asks = worker.here = None
         if not self._stopping:
             self._serve_here(worker)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections import deque
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,11 @@ _WAITING = 8192
 SLICE = 2000
 
 Decide = Callable[[Draft], Sequence[RRsetChange] | None]
-Publish = Callable[[bytes], Awaitable[None]]
+# Takes a delta; returns None when it is in force on every worker, else what does so when it is.
+Publish = Callable[[bytes], Awaitable[None] | None]
+Send = Callable[[bytes], Awaitable[None]]
+# Hears how an edit ended: the step, None when nothing changed, or why it was not done.
+Settled = Callable[[Step | Declined | StoreFailed | None], None]
 OpenKey = Callable[[KeyRow], Key]
 
 
@@ -38,18 +43,15 @@ OpenKey = Callable[[KeyRow], Key]
 class _Edit:
     apex: bytes
     decide: Decide
-    done: asyncio.Future[Step | None]
-    step: Step | None = None
-    declined: Declined | None = None
+    settled: Settled
+    outcome: Step | Declined | None = None
+    is_settled: bool = False
 
     def settle(self, failed: StoreFailed | None = None) -> None:
-        """Tell the waiting client how it ended; once."""
-        if self.done.done():
-            return
-        if (error := failed or self.declined) is not None:
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(self.step)
+        """Tell whoever waits how it ended; once."""
+        if not self.is_settled:
+            self.is_settled = True
+            self.settled(failed or self.outcome)
 
 
 class Reserved(Container[bytes]):
@@ -65,8 +67,7 @@ class Reserved(Container[bytes]):
 class Names:
     """What the name server serves.
 
-    ``publish`` hands a delta to every query worker and returns when the live
-    ones have applied it.
+    ``publish`` hands a delta to every query worker.
     """
 
     def __init__(self, store: ZoneStore, publish: Publish, *, recursion: bool) -> None:
@@ -84,7 +85,8 @@ class Names:
         self._store = store
         self._publish = publish
         self._preparer = Preparer(self.zones, self.reserved, recursion=recursion)
-        self._edits: asyncio.Queue[_Edit] = asyncio.Queue(_WAITING)
+        self._edits: deque[_Edit] = deque()
+        self._edited = asyncio.Event()
         # Held while edits are stored and applied, and while a zone comes or goes.
         self._changing = asyncio.Lock()
         # Held from there on until the workers have the whole of a zone.
@@ -107,32 +109,40 @@ class Names:
             found = self._parsed[apex] = Rules(tuple(parse_rule(row) for row in rows))
         return found
 
-    async def edit(self, apex: bytes, decide: Decide) -> Step | None:
-        """Change a zone's records: decided on a draft, one serial step, stored and in force on return.
+    def submit(self, apex: bytes, decide: Decide, settled: Settled) -> None:
+        """Have a zone's records changed: decided on a draft, one serial step, stored and in force when settled.
 
-        ``decide`` changes the draft or returns the changes, the SOA's serial left to us.
-        Raises the Declined that it raises, Refused for a full queue, and StoreFailed.
+        ``decide`` changes the draft or returns the changes, the SOA's serial left to us, or raises Declined.
+        ``settled`` must not raise.  Raises Refused for a full queue.
         """
-        edit = _Edit(apex, decide, asyncio.get_running_loop().create_future())
-        try:
-            self._edits.put_nowait(edit)
-        except asyncio.QueueFull:
-            raise Refused(Rcode.SERVFAIL, f"{_WAITING} updates are waiting") from None
-        return await edit.done
+        if len(self._edits) >= _WAITING:
+            raise Refused(Rcode.SERVFAIL, f"{_WAITING} updates are waiting")
+        self._edits.append(_Edit(apex, decide, settled))
+        self._edited.set()
+
+    async def edit(self, apex: bytes, decide: Decide) -> Step | None:
+        """Submit a change and wait for it; raises the Declined that ``decide`` raises, Refused, and StoreFailed."""
+        done: asyncio.Future[Step | Declined | StoreFailed | None] = asyncio.get_running_loop().create_future()
+        self.submit(apex, decide, lambda outcome: None if done.done() else done.set_result(outcome))
+        outcome = await done
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def run(self) -> None:
         """Take edits from the queue, batch after batch, until cancelled."""
         while True:
-            batch = [await self._edits.get()]
-            while len(batch) < _BATCH and not self._edits.empty():
-                batch.append(self._edits.get_nowait())
-            try:
-                async with self._changing:
+            await self._edited.wait()
+            async with self._changing:
+                batch = [self._edits.popleft() for _ in range(min(_BATCH, len(self._edits)))]
+                if not self._edits:
+                    self._edited.clear()
+                try:
                     await self._carry_out(batch)
-            except BaseException:
-                # A bug, or the end: nobody is left waiting.
-                _settle(batch, StoreFailed("the server met an error of its own"))
-                raise
+                except BaseException:
+                    # A bug, or the end: nobody is left waiting.
+                    _settle(batch, StoreFailed("the server met an error of its own"))
+                    raise
 
     async def _carry_out(self, batch: list[_Edit]) -> None:
         steps = self._decide(batch)
@@ -145,9 +155,7 @@ class Names:
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
-        task = asyncio.get_running_loop().create_task(self._finish(batch, *self._first_delta(steps)))
-        self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
+        self._make_known(batch, *self._first_delta(steps))
 
     def _first_delta(self, steps: list[Step]) -> tuple[Delta, list[bytes]]:
         """Return the delta of a batch, and the names for which it would be too large."""
@@ -155,11 +163,20 @@ class Names:
         self._preparer.add(wanted[:SLICE], delta)
         return delta, wanted[SLICE:]
 
-    async def _finish(self, batch: list[_Edit], delta: Delta, rest: list[bytes]) -> None:
-        """Publish what a batch changed, and answer its clients."""
+    def _make_known(self, batch: list[_Edit], delta: Delta, rest: list[bytes]) -> None:
+        """Publish what a batch changed, and answer its clients, at once unless workers have to be waited for."""
+        wait = self._publish(delta.encode()) if delta else None
+        if wait is None and not rest:
+            _settle(batch)
+            return
+        task = asyncio.get_running_loop().create_task(self._finish(batch, wait, rest))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _finish(self, batch: list[_Edit], wait: Awaitable[None] | None, rest: list[bytes]) -> None:
         try:
-            if delta:
-                await self._publish(delta.encode())
+            if wait is not None:
+                await wait
             await self._publish_names(rest)
         except BaseException:
             _settle(batch, StoreFailed("the change is stored and not everywhere in force"))
@@ -169,19 +186,25 @@ class Names:
     async def _publish_names(self, order: Sequence[bytes], former: Zone | None = None) -> None:
         """Prepare names anew and publish them in slices, between which others have their turn."""
         for at in range(0, len(order), SLICE):
-            await self._publish(self._preparer.refresh(order[at : at + SLICE], former).encode())
+            await self._published(self._preparer.refresh(order[at : at + SLICE], former))
             await asyncio.sleep(0)
+
+    async def _published(self, delta: Delta) -> None:
+        """Publish a delta; it is in force on return."""
+        if (wait := self._publish(delta.encode())) is not None:
+            await wait
 
     def _decide(self, batch: list[_Edit]) -> list[Step]:
         drafts: dict[bytes, Draft] = {}
         steps = []
         for edit in batch:
             try:
-                edit.step = self._decide_one(edit, drafts)
+                edit.outcome = step = self._decide_one(edit, drafts)
             except Declined as e:
-                edit.declined = e
-            if edit.step is not None:
-                steps.append(edit.step)
+                edit.outcome = e
+                continue
+            if step is not None:
+                steps.append(step)
         return steps
 
     def _decide_one(self, edit: _Edit, drafts: dict[bytes, Draft]) -> Step | None:
@@ -235,7 +258,7 @@ class Names:
                 for zone in new:
                     self.zones[zone.apex] = zone
                     self._set_options(zone.apex, options)
-            await self._publish(self._preparer.zone_forms(*new).encode())
+            await self._published(self._preparer.zone_forms(*new))
             names_of_all = again.union(*(self._preparer.zone_names(zone) for zone in new))
             await self._publish_names(_deepest_first(names_of_all))
 
@@ -253,7 +276,7 @@ class Names:
                 self.rules.pop(apex, None)
                 self._parsed.pop(apex, None)
             await self._publish_names(_deepest_first(self._preparer.departed(zone)), zone)
-            await self._publish(self._preparer.without_forms(zone).encode())
+            await self._published(self._preparer.without_forms(zone))
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         """Store a zone's options."""
@@ -318,10 +341,10 @@ class Names:
 
     async def _publish_zone(self, zone: Zone, again: set[bytes], former: Zone | None = None) -> None:
         """Publish a zone in slices, what is below first, so that no name seems missing meanwhile."""
-        await self._publish(self._preparer.zone_forms(zone).encode())
+        await self._published(self._preparer.zone_forms(zone))
         await self._publish_names(_deepest_first({*self._preparer.zone_names(zone), *again}), former)
 
-    async def snapshot(self, send: Publish) -> None:
+    async def snapshot(self, send: Send) -> None:
         """Send everything to one new worker, in slices; what changes meanwhile reaches it as deltas in between."""
         for zone in list(self.zones.values()):
             if self.zones.get(zone.apex) is not zone:

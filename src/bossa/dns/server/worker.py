@@ -1,9 +1,10 @@
 """A query worker: looks prepared answers up, and gives the rest to the owner.
 
-A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE ORDERS ASKS
-UDP…``, the last all numbers of open sockets), with as few imports as can be.
-It holds no rules: the owner's deltas tell it what to say.  It ends when the
-owner does.
+A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE PROGRESS
+ORDERS ASKS UDP…``, the last all numbers of open files), with as few imports as
+can be.  It holds no rules: the owner's deltas tell it what to say, and it says
+nothing before it has taken in those that are in force.  It ends when the owner
+does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from bossa.dns.image import Image
 from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_ask, encode_counters, encode_order
 from bossa.dns.server.nearness import Nearness
+from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
 from bossa.net.udp import Batches, open_batch
 
@@ -35,8 +37,12 @@ _LOST = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EMSGSIZE))
 class Worker:
     """The tables, the sockets, and the loop."""
 
-    def __init__(self, edns_size: int, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]) -> None:
+    def __init__(
+        self, edns_size: int, progress: Progress, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]
+    ) -> None:
         self._image = Image(edns_size)
+        self._progress = progress
+        self._applied = 0
         self._near = Nearness()
         self._orders = orders
         self._asks = asks
@@ -69,8 +75,13 @@ class Worker:
     def _serve(self, batch: Batches, answer: Answer) -> None:
         """Answer what has come in on one socket."""
         for _ in range(_TURNS):
+            count = batch.receive()
+            # What is in force now has to show in the answers to questions that are here now.
+            while self._applied < self._progress.in_force and self._running:
+                self._take_orders()
+            batch.answer_all(answer)
             # A batch that is not full has emptied the socket.
-            if batch.turn(answer) < SLOTS:
+            if count < SLOTS:
                 return
 
     def _answerer(self, index: int) -> Answer:
@@ -116,7 +127,9 @@ class Worker:
     def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
         if order is Order.DELTA:
             self._image.apply(payload)
-            self._orders.sendall(encode_order(Order.APPLIED, sequence))
+            self._applied = self._progress.applied = sequence
+        elif order is Order.HERE:
+            self._orders.sendall(encode_order(Order.HERE))
         elif order is Order.NEAR:
             self._near.set(payload)
         elif order is Order.LIVE:
@@ -139,10 +152,9 @@ def main(arguments: list[str]) -> None:
     """Run a worker on inherited sockets."""
     # Ctrl-C reaches the whole group of a terminal; the owner decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    edns_size, orders, asks, *udp = map(int, arguments)
-    worker = Worker(
-        edns_size, socket.socket(fileno=orders), socket.socket(fileno=asks), [socket.socket(fileno=fd) for fd in udp]
-    )
+    edns_size, progress, *fds = map(int, arguments)
+    orders, asks, *udp = [socket.socket(fileno=fd) for fd in fds]
+    worker = Worker(edns_size, Progress(progress), orders, asks, udp)
     # The owner may be gone before we are.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         worker.run()
