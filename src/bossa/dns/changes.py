@@ -176,7 +176,7 @@ class Draft:
             after = {rrset.type: rrset for rrset in self.node(owner)}
             for rtype in before.keys() | after.keys():
                 old, new = before.get(rtype), after.get(rtype)
-                if old != new and _marked(old) != _marked(new):
+                if old != new and (old is None or new is None or _marked(old) != _marked(new)):
                     yield RRsetChange(owner, rtype, old, new)
 
     def close(self) -> Step | None:
@@ -185,34 +185,39 @@ class Draft:
         The serial goes one on unless the draft itself took it further; when only
         marks changed it stays.  RFC 2136 §3.6
         """
-        changes = tuple(self.changes())
+        changes = list(self.changes())
         if not changes:
             return None
         old, new = self._under.serial, self.serial
-        if not serial_gt(new, old) and any(_transferable(change) for change in changes):
-            self._set_serial(next_serial(old))
-            new, changes = self.serial, tuple(self.changes())
-        return Step(self.apex, old, new, changes)
+        if not serial_gt(new, old) and any(map(_transferable, changes)):
+            new = next_serial(old)
+            changes = [change for change in changes if change.type != types.SOA]
+            changes.append(self._set_serial(new))
+        return Step(self.apex, old, new, tuple(changes))
 
-    def _set_serial(self, serial: int) -> None:
-        """Write a serial into the SOA record, everything else kept."""
+    def _set_serial(self, serial: int) -> RRsetChange:
+        """Write a serial into the SOA record, everything else kept; return how it differs from the zone below."""
         rrset = self.soa_rrset
-        self.put(self.apex, types.SOA, rrset._replace(rdatas=(with_serial(rrset.rdatas[0], serial),)))
+        after = RRset(types.SOA, rrset.ttl, (with_serial(rrset.rdatas[0], serial),), rrset.marks)
+        self.put(self.apex, types.SOA, after)
+        return RRsetChange(self.apex, types.SOA, self._under.soa_rrset, after)
 
 
 def _as_rrset(one: RRset | Members | None) -> RRset | None:
     return one.rrset() if isinstance(one, Members) else one
 
 
-def _marked(rrset: RRset | None) -> tuple[int, frozenset[tuple[bytes, Mark]]] | None:
+def _marked(rrset: RRset) -> tuple[int, frozenset[tuple[bytes, Mark]]]:
     """Return what is stored of an RRset, its order left out."""
-    return rrset and (rrset.ttl, frozenset(zip(rrset.rdatas, rrset.marks, strict=True)))
+    return rrset.ttl, frozenset(zip(rrset.rdatas, rrset.marks, strict=True))
 
 
 def _transferable(change: RRsetChange) -> bool:
     """Tell whether a secondary would see the difference: the order in an RRset is none.  RFC 2136 §3.6"""
     before, after = change.before, change.after
-    return (before and (before.ttl, frozenset(before.rdatas))) != (after and (after.ttl, frozenset(after.rdatas)))
+    if before is None or after is None:
+        return True
+    return before.ttl != after.ttl or frozenset(before.rdatas) != frozenset(after.rdatas)
 
 
 def records(owner: bytes, rrset: RRset | None) -> list[Record]:

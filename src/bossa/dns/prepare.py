@@ -13,6 +13,7 @@ import marshal
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from bossa.dns import types
 from bossa.dns.errors import Rcode
@@ -31,8 +32,24 @@ _ALIAS_TYPES = (types.A, types.AAAA)
 _CUT_TYPES = frozenset((types.NS, types.DNAME))
 _ONE = b"\x00\x01\x00\x00\x00\x00"
 
-# A negative answer without its flags: counts, pieces that end in the numbers of the SOA, pointers, and the name's size.
-Negative = tuple[bytes, tuple[bytes, ...], tuple[int, ...], int]
+
+class _Apex(NamedTuple):
+    """What was made of a zone's SOA: its own answer, and a negative one; both end in the five numbers."""
+
+    soa: RRset
+    own: Entry
+    negative: Form
+
+    def at(self, serial: int) -> _Apex:
+        """Return the same with another serial."""
+        word, counts, tail = self.own
+        negative_word, negative_counts, pieces, values, length = self.negative
+        pieces = (*pieces[:-1], with_serial(pieces[-1], serial))
+        return _Apex(
+            self.soa,
+            (word, counts, with_serial(tail, serial)),
+            (negative_word, negative_counts, pieces, values, length),
+        )
 
 
 @dataclass(slots=True)
@@ -73,8 +90,7 @@ class Preparer:
         self._shapes: dict[bytes, tuple[bytes, bytes]] = {}
         # Whether a zone of ours lies below one, by apex; forgotten when zones come and go.
         self._nested: dict[bytes, bool] = {}
-        # By apex: the SOA that a negative answer was made with, and the answer.
-        self._negatives: dict[bytes, tuple[RRset, Negative]] = {}
+        self._apexes: dict[bytes, _Apex] = {}
 
     def zone_names(self, zone: Zone) -> list[bytes]:
         """Return the names to prepare for a whole zone."""
@@ -170,10 +186,15 @@ class Preparer:
                 continue
             zone = self._zones[step.apex]
             for change in step.changes:
+                if change.type == types.SOA:
+                    continue
                 wanted |= self._affected(zone, change.owner, cut=change.type in _CUT_TYPES)
                 delta.gone_entries += [_key(change.owner, rtype) for rtype in (change.type, *_ALIAS_TYPES)]
         for apex in touched:
-            self._negative_forms(self._zones[apex], delta)
+            zone = self._zones[apex]
+            self._negative_forms(zone, delta)
+            if apex not in self._restricted:
+                delta.entries[_key(apex, types.SOA)] = self._apex(zone).own
         return delta, list(wanted)
 
     def add(self, names: Iterable[bytes], delta: Delta) -> None:
@@ -318,21 +339,20 @@ class Preparer:
         return self._word | (Flag.AA if answer.authoritative else 0) | int(answer.rcode)
 
     def _negative_forms(self, zone: Zone, delta: Delta) -> None:
-        counts, pieces, values, length = self._negative(zone.apex, negative_soa(zone))
-        word = self._word | Flag.AA
+        word, counts, pieces, values, length = self._apex(zone).negative
         delta.forms[b"n" + zone.apex] = (word, counts, pieces, values, length)
         delta.forms[b"x" + zone.apex] = (word | Rcode.NXDOMAIN, counts, pieces, values, length)
 
-    def _negative(self, apex: bytes, soa: RRset) -> Negative:
-        """Return what NODATA and NXDOMAIN have alike; mostly the SOA differs from the last one's by its serial only."""
-        known = self._negatives.get(apex)
-        if known is not None and _but_for_serial(known[0]) == _but_for_serial(soa):
-            counts, pieces, values, length = known[1]
-            last = with_serial(pieces[-1], soa_serial(soa.rdatas[0]))
-            return counts, (*pieces[:-1], last), values, length
-        _, counts, pieces, values, length = self._form(apex, Answer(authority=[(apex, soa)]))
-        self._negatives[apex] = (soa, (counts, pieces, values, length))
-        return self._negatives[apex][1]
+    def _apex(self, zone: Zone) -> _Apex:
+        """Return what shows a zone's SOA, which mostly differs from the last one by its serial only."""
+        soa = zone.soa_rrset
+        known = self._apexes.get(zone.apex)
+        if known is not None and _but_for_serial(known.soa) == _but_for_serial(soa):
+            return known.at(soa_serial(soa.rdatas[0]))
+        own = self._rendered(zone.apex, Answer(answer=[(zone.apex, soa)]))
+        negative = self._form(zone.apex, Answer(authority=[(zone.apex, negative_soa(zone))]))
+        made = self._apexes[zone.apex] = _Apex(soa, own, negative)
+        return made
 
     def _depend(self, name: bytes, consulted: set[bytes]) -> None:
         """Note on which names the answers at ``name`` hang."""
