@@ -66,22 +66,23 @@ class Exchange:
         key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
         return Caller(self.address, key)
 
-    def finish(self, reply: Reply, *, ede: Ede | None = None) -> bytes:
-        """Encode and sign the reply."""
+    def finish(self, reply: Reply, *, ede: Ede | None = None, now: int | None = None) -> bytes:
+        """Encode and sign the reply, at ``now`` when that is later than the request was.  RFC 8945 §5.3"""
         edns = self._edns(ede)
         # The bit has no meaning in answers to updates (RFC 2136 §2.2).
         flags = Flag.RA if self.recursion and self.message.opcode == Opcode.QUERY else 0
         wire = encode_reply(self.message, reply, self.limit - self.tsig_space(), edns, flags=flags)
-        return self.sign(wire)
+        return self.sign(wire, now)
 
-    def sign(self, wire: bytes) -> bytes:
+    def sign(self, wire: bytes, now: int | None = None) -> bytes:
         """Append the TSIG that the request asks for."""
         if self.signed is None:
             return wire
+        now = self.now if now is None else now
         if isinstance(self.signed, tsig.Signed):
-            return tsig.sign_reply(wire, self.signed, self.signed.key, self.now)
+            return tsig.sign_reply(wire, self.signed, self.signed.key, now)
         if self.signed.signer is not None:
-            return tsig.sign_reply(wire, self.signed, self.signed.signer, self.now)
+            return tsig.sign_reply(wire, self.signed, self.signed.signer, now)
         return tsig.unsigned_reply(wire, self.signed)
 
     def without_tsig(self) -> bytes:
@@ -156,6 +157,6 @@ def format_error(wire: bytes) -> bytes:
     return head(int.from_bytes(wire[:2], "big"), Flag.QR | flags | Rcode.FORMERR, (0, 0, 0, 0))
 
 
-def failure(exchange: Exchange, rcode: Rcode, ede: Ede | None = None) -> bytes:
+def failure(exchange: Exchange, rcode: Rcode, ede: Ede | None = None, now: int | None = None) -> bytes:
     """Return an answer that holds nothing but its code."""
-    return exchange.finish(Reply(rcode), ede=ede)
+    return exchange.finish(Reply(rcode), ede=ede, now=now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from bossa.dns import types
 from bossa.dns.names import ROOT, read_name
@@ -45,8 +45,7 @@ class Flag:
     CD: Final = 0x0010
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One question; ``name`` keeps the case in which it was asked."""
 
     name: bytes
@@ -54,8 +53,7 @@ class Question:
     rclass: int
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """A record where it lies in the message: ``[start, end)`` whole, ``[rdata, end)`` its data."""
 
     owner: bytes
@@ -97,10 +95,10 @@ class Message:
         # No opcode has two (RFC 9619 §4, for UPDATE RFC 2136 §3.1.1), and a count costs nothing to claim.
         if asked > 1 or sum(counts) * _LEAST_RECORD > r.left:
             raise WireError(f"{asked} questions and {sum(counts)} records in {len(wire)} octets")
-        questions = tuple(_question(r) for _ in range(asked))
-        sections = [tuple(_record(r) for _ in range(count)) for count in counts]
+        questions = (_question(r),) if asked else ()
+        answer, authority, additional = [tuple([_record(r) for _ in range(count)]) for count in counts]
         r.done("message")
-        return cls(wire, message_id, flags, questions, *sections)
+        return cls(wire, message_id, flags, questions, answer, authority, additional)
 
     def rdata(self, record: RawRecord) -> bytes:
         """Return a record's data as it lies there, compression included."""
@@ -116,12 +114,11 @@ def _record(r: Reader) -> RawRecord:
     owner = read_name(r)
     rtype, rclass, ttl, size = _FIXED.unpack(r.octets("record", 10))
     at = r.pos
-    r.octets("RDATA", size)
+    r.skip("RDATA", size)
     return RawRecord(owner, rtype, rclass, ttl, start, at, r.pos)
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(NamedTuple):
     """An OPT pseudo-record: what the sender can take, and what it wants.  RFC 6891 §6.1"""
 
     size: int

@@ -18,7 +18,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from bossa.dns import names, types
 from bossa.dns.ports import RuleRow
@@ -33,8 +33,7 @@ _STRUCTURE = types.MADE_BY_SIGNING | {types.NS, types.SOA, types.DS, types.CDS, 
 _NOT_IN_PATTERN = re.compile(r"\\\*|\\042|\\063|\\091|\\093|[][?]")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who sent an update: the address, and the key's name when a TSIG was verified."""
 
     address: Address

@@ -81,8 +81,7 @@ class Key:
         return f"Key({to_text(self.name)} {self.algorithm.text})"
 
 
-@dataclass(frozen=True, slots=True)
-class RawTsig:
+class RawTsig(NamedTuple):
     """A TSIG record as received, unverified: ``start`` is where it begins in the message."""
 
     start: int

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bossa.dns import names, types
 from bossa.dns.changes import Draft
@@ -31,8 +32,7 @@ _MAX_TTL = 0x7FFFFFFF
 _MAX_RRSET = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRecord:
+class UpdateRecord(NamedTuple):
     """One record of the prerequisite or update section, its data uncompressed."""
 
     owner: bytes
@@ -67,8 +67,8 @@ def read_update(message: Message) -> Update:
     """Take an UPDATE apart; raises Refused (FORMERR) for octets that are no records.  §2"""
     apex = zone_of(message)
     try:
-        prerequisites = tuple(_record(message, raw) for raw in message.answer)
-        updates = tuple(_record(message, raw) for raw in message.authority)
+        prerequisites = tuple([_record(message, raw) for raw in message.answer])
+        updates = tuple([_record(message, raw) for raw in message.authority])
     except WireError as e:
         raise Refused(Rcode.FORMERR, str(e)) from None
     return Update(apex, prerequisites, updates)

@@ -32,6 +32,12 @@ class Reader:
         self.pos = start + size
         return self.data[start : self.pos]
 
+    def skip(self, field: str, size: int) -> None:
+        """Step over ``size`` octets; raises WireError past the end."""
+        if size < 0 or size > self.end - self.pos:
+            raise WireError(f"{field} {self.pos}+{size} runs past {self.end}")
+        self.pos += size
+
     def u16(self, field: str) -> int:
         """Read two octets, network order."""
         return int.from_bytes(self.octets(field, 2), "big")
@@ -47,7 +53,7 @@ class Reader:
     def sub(self, field: str, size: int) -> Reader:
         """Return a cursor over the next ``size`` octets, and step over them."""
         start = self.pos
-        self.octets(field, size)
+        self.skip(field, size)
         return Reader(self.data, start, self.pos)
 
     def done(self, what: str) -> None:

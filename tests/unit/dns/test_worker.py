@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bossa.dns.server.channel import Order, decode_ask, encode_order
+from bossa.dns.server.channel import Order, decode_asks, encode_order
 from bossa.dns.server.progress import Progress
 from bossa.dns.server.worker import Worker
 from bossa.net import udp
@@ -38,4 +38,5 @@ def test_a_question_longer_than_the_owners_buffer_is_lost_and_the_next_one_asked
     with here, there, running(there) as client:
         client.send(bytes(60000))
         client.send(b"the next one")
-        assert decode_ask(here.recv(65535))[::2] == (0, b"the next one")
+        ((index, _, packet),) = decode_asks(here.recv(65535))
+        assert (index, packet) == (0, b"the next one")

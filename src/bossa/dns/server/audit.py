@@ -6,12 +6,17 @@ here only.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bossa.dns import names, tsig
 from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
+
+_zone_text = lru_cache(maxsize=1024)(names.to_text)
+_text = lru_cache(maxsize=1024)(str)
 
 
 def counted(exchange: Exchange, answer: bytes) -> bytes:
@@ -28,8 +33,8 @@ def accepted(seconds: float) -> None:
 
 def changed(exchange: Exchange, step: Step) -> None:
     """Log what an update did."""
-    zone = names.to_text(step.apex)
-    log.info("update", client=str(exchange.address), by=exchange.caller.text, zone=zone, serial=step.serial_to)
+    client, by, zone = _text(exchange.address), exchange.caller.text, _zone_text(step.apex)
+    log.info("update", client=client, by=by, zone=zone, serial=step.serial_to)
 
 
 def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:

@@ -1,20 +1,25 @@
 """What the owner and a query worker say to each other.
 
 Two socket pairs a worker.  ``orders`` is a stream in both directions: deltas
-and the word to go live to the worker, counters back.  ``asks`` carries single
-messages to the owner, each a question as received with its sender; it may be
-full, and then the datagram is lost as on any network.
+and the word to go live to the worker, counters back.  ``asks`` carries messages
+to the owner, each with the questions of one batch as received, with their
+senders; it may be full, and then these are lost as on any network.
 """
 
 from __future__ import annotations
 
 import marshal
+from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
 
 _FRAME = Struct("!IBQ")
 FRAME_HEAD = _FRAME.size
-_ASK = Struct("!HH")
+_ASK = Struct("!HHH")
+# A message to the owner ends with the question that takes it past this size.
+ASKS_SIZE = 32768
+# The largest there is: one that was almost full, and the largest datagram.
+MOST_ASKS = ASKS_SIZE + 66000
 
 
 class Order(IntEnum):
@@ -41,15 +46,19 @@ def decode_head(head: bytes) -> tuple[int, Order, int]:
 
 
 def encode_ask(socket_index: int, address: bytes, packet: bytes) -> bytes:
-    """Return a question for the owner: where it came in, from whom, and its octets."""
-    return _ASK.pack(socket_index, len(address)) + address + packet
+    """Return a question for the owner: where it came in, from whom, and its octets; several may follow one another."""
+    return _ASK.pack(socket_index, len(address), len(packet)) + address + packet
 
 
-def decode_ask(ask: bytes) -> tuple[int, bytes, bytes]:
-    """Return socket index, sender and packet."""
-    index, size = _ASK.unpack_from(ask)
-    at = _ASK.size + size
-    return index, ask[_ASK.size : at], ask[at:]
+def decode_asks(asks: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield socket index, sender and packet of each question of a message."""
+    at = 0
+    while at < len(asks):
+        index, address, packet = _ASK.unpack_from(asks, at)
+        at += _ASK.size
+        end = at + address + packet
+        yield index, asks[at : at + address], asks[at + address : end]
+        at = end
 
 
 def encode_counters(counters: dict[str, int]) -> bytes:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bossa.dns.image import Image
-from bossa.dns.server.channel import Order, decode_ask, decode_counters
+from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters
 from bossa.dns.server.nearness import Nearness
 from bossa.dns.server.orders import Orders
 from bossa.net.udp import Batches, open_batch, reply
@@ -36,10 +36,7 @@ _RESTART_PAUSE = 0.2
 _RESTART_PAUSE_MOST = 10.0
 _YOUNG = 60.0
 _STOP_LIMIT = 2.0
-# Questions taken from one worker in one turn of the loop.
-_TURN = 64
 _ASK_BUFFER = 1 << 20
-_MAX_DATAGRAM = 65535
 
 # Takes a packet, the sender's raw address, and a function that sends the answer.
 Reply = Callable[[bytes], None]
@@ -96,6 +93,7 @@ class Pool:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._watch: asyncio.TimerHandle | None = None
+        self._asks = memoryview(bytearray(MOST_ASKS))
 
     def set_near(self, networks: bytes) -> None:
         """Tell every worker which clients may have questions passed on; see :mod:`bossa.dns.server.nearness`."""
@@ -353,14 +351,11 @@ class Pool:
             batch.send()
 
     def _take_asks(self, worker: _Worker, asks: socket.socket) -> None:
-        for _ in range(_TURN):
-            try:
-                ask = asks.recv(_MAX_DATAGRAM + 256, socket.MSG_DONTWAIT)
-            except OSError:
-                return
-            if not ask:
-                return
-            index, address, packet = decode_ask(ask)
+        try:
+            size = asks.recv_into(self._asks, 0, socket.MSG_DONTWAIT)
+        except OSError:
+            return
+        for index, address, packet in decode_asks(bytes(self._asks[:size])):
             self._hand_over(worker.sockets[index], address, packet)
 
     def _hand_over(self, sock: socket.socket, address: bytes, packet: bytes) -> None:

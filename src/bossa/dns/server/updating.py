@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bossa.dns import names
 from bossa.dns.changes import Draft
@@ -108,17 +108,16 @@ class Updates:
     def _answer(
         self, exchange: Exchange, zone: bytes | None, outcome: Step | Declined | StoreFailed | None, started: float
     ) -> bytes:
-        """Return the answer, signed with the present time (RFC 8945 §5.3), and write down what happened."""
+        """Return the answer, signed with the present time, and write down what happened."""
         now = self._clock()
-        exchange = replace(exchange, now=int(now))
         if isinstance(outcome, StoreFailed):
             audit.not_stored(exchange, zone, outcome)
-            return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY)
+            return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY, int(now))
         if isinstance(outcome, Refused):
             audit.refused(exchange, zone, outcome)
-            return failure(exchange, outcome.code, outcome.ede)
+            return failure(exchange, outcome.code, outcome.ede, int(now))
         assert not isinstance(outcome, Declined), "an update is declined as refused only"
         if outcome is not None:
             audit.changed(exchange, outcome)
         audit.accepted(now - started)
-        return exchange.finish(Reply())
+        return exchange.finish(Reply(), now=int(now))

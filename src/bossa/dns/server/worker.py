@@ -18,7 +18,15 @@ import sys
 import time
 
 from bossa.dns.image import Image
-from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_ask, encode_counters, encode_order
+from bossa.dns.server.channel import (
+    ASKS_SIZE,
+    FRAME_HEAD,
+    Order,
+    decode_head,
+    encode_ask,
+    encode_counters,
+    encode_order,
+)
 from bossa.dns.server.nearness import Nearness
 from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
@@ -52,6 +60,9 @@ class Worker:
         self._poll = select.poll()
         self._poll.register(orders, select.POLLIN)
         self._pending = bytearray()
+        # Read into again and again: a new buffer of this size each time would be asked of the system.
+        self._read = memoryview(bytearray(_STREAM_READ))
+        self._asking: list[bytes] = []
         self._answered = 0
         self._asked = 0
         self._lost = 0
@@ -80,6 +91,8 @@ class Worker:
             while self._applied < self._progress.in_force and self._running:
                 self._take_orders()
             batch.answer_all(answer)
+            if self._asking:
+                self._ask()
             # A batch that is not full has emptied the socket.
             if count < SLOTS:
                 return
@@ -91,29 +104,39 @@ class Worker:
         def answer(packet: bytes, address: bytes) -> bytes | None:
             found = look_up(packet)
             if found is None:
-                self._ask(index, address, packet)
+                self._asking.append(encode_ask(index, address, packet))
                 return None
             self._answered += 1
             return fit(found, address)
 
         return answer
 
-    def _ask(self, index: int, address: bytes, packet: bytes) -> None:
-        """Give a question to the owner; when it cannot take it, this one is lost."""
+    def _ask(self) -> None:
+        """Give questions to the owner, those of a batch in one message; when it cannot take them, they are lost."""
+        asking, self._asking[:] = [*self._asking], ()
+        while asking:
+            count, size = 0, 0
+            while count < len(asking) and size < ASKS_SIZE:
+                size += len(asking[count])
+                count += 1
+            self._send(b"".join(asking[:count]), count)
+            del asking[:count]
+
+    def _send(self, asks: bytes, count: int) -> None:
         try:
-            self._asks.send(encode_ask(index, address, packet), socket.MSG_DONTWAIT)
-            self._asked += 1
+            self._asks.send(asks, socket.MSG_DONTWAIT)
+            self._asked += count
         except OSError as e:
             if e.errno not in _LOST:
                 raise
-            self._lost += 1
+            self._lost += count
 
     def _take_orders(self) -> None:
-        data = self._orders.recv(_STREAM_READ)
-        if not data:
+        size = self._orders.recv_into(self._read)
+        if not size:
             self._running = False
         pending = self._pending
-        pending += data
+        pending += self._read[:size]
         at = 0
         while len(pending) - at >= FRAME_HEAD:
             size, order, sequence = decode_head(bytes(pending[at : at + FRAME_HEAD]))
