@@ -81,8 +81,9 @@ def _compare(image: Image, zones: Zones, asked: list[bytes]) -> None:
     for name in asked:
         for rtype in _ASKED:
             packet = _packet(name, rtype, edns=bool(rtype & 1))
-            prepared = image.answer(packet)
-            if prepared is not None:
+            tail = image.answer(packet)
+            if tail is not None:
+                prepared = packet[:2] + tail
                 expected = _owners_answer(zones, packet)
                 assert isinstance(expected, bytes), names.to_text(name)
                 assert prepared == expected or _sections(prepared) == _sections(expected), (names.to_text(name), rtype)

@@ -26,6 +26,7 @@ _OPT_SIZE = 11
 _MAX_LABEL = 63
 _MAX_NAME = 255
 _PLAIN_LIMIT = 512
+_NXDOMAIN = 3
 # Types that no record has, which are never looked up: OPT, and those for questions only.  RFC 6895 §3.1
 _NOT_HERE = frozenset(n.to_bytes(2, "big") for n in (0, 41, *range(128, 256)))
 _POINTERS = [(0xC000 | at).to_bytes(2, "big") for at in range(0x4000)]
@@ -77,6 +78,8 @@ class Image:
         start = _OPT_START + edns_size.to_bytes(2, "big")
         self._opts = {rest: start + rest for rest in (bytes(6), b"\x00\x00\x80\x00\x00\x00")}
         self.nxdomain = 0
+        # Whether the last answer was of records that the name itself owns.
+        self.exact = False
 
     def __len__(self) -> int:
         return len(self._at)
@@ -102,35 +105,78 @@ class Image:
             self._forms[key] = form if isinstance(form, dict) else _made(form)
 
     def answer(self, packet: bytes) -> bytes | None:
-        """Return the answer to a UDP query, or None when the owner has to say."""
+        """Return what follows the ID in the answer to a UDP query, or None when the owner has to say."""
+        self.exact = False
         counts = packet[4:12]
         if counts == _ALONE:
-            hit = self._at.get(packet[12:-4].lower() + packet[-4:])
-            if hit is not None:
-                head = hit[1].get(packet[2:4])
-                if head is not None and len(packet) + len(hit[0]) <= _PLAIN_LIMIT:
-                    return packet[:2] + head + packet[12:] + hit[0]
-                return None
+            name, kind = packet[12:-4].lower(), packet[-4:]
+            hit = self._at.get(name + kind)
+            if hit is None:
+                return self._formed(packet, name, kind, _PLAIN_LIMIT, b"")
+            head = hit[1].get(packet[2:4])
+            if head is not None and len(packet) + len(hit[0]) <= _PLAIN_LIMIT:
+                self.exact = True
+                return head + packet[12:] + hit[0]
         elif counts == _WITH_OPT:
             opt = self._opts.get(packet[-6:])
-            if opt is not None and packet[-11:-8] == _OPT_START:
-                hit = self._at.get(packet[12:-15].lower() + packet[-15:-11])
-                if hit is not None:
-                    head = hit[2].get(packet[2:4])
-                    size = len(packet) + len(hit[0])
-                    if head is not None and (size <= _PLAIN_LIMIT or size <= self._limit(packet[-8:-6])):
-                        return packet[:2] + head + packet[12:-11] + hit[0] + opt
-                    return None
-        else:
-            return None
-        return self._search(packet)
+            if opt is None or packet[-11:-8] != _OPT_START:
+                return self._with_options(packet)
+            name, kind = packet[12:-15].lower(), packet[-15:-11]
+            hit = self._at.get(name + kind)
+            if hit is None:
+                return self._formed(packet, name, kind, self._limit(packet[-8:-6]), opt)
+            head = hit[2].get(packet[2:4])
+            size = len(packet) + len(hit[0])
+            if head is not None and (size <= _PLAIN_LIMIT or size <= self._limit(packet[-8:-6])):
+                self.exact = True
+                return head + packet[12:-11] + hit[0] + opt
+        return None
 
     def _limit(self, size: bytes) -> int:
         """Return the octets that a client's OPT lets us send.  RFC 6891 §6.2.5"""
         return min(max(int.from_bytes(size, "big"), _PLAIN_LIMIT), self._edns_size)
 
-    def _search(self, packet: bytes) -> bytes | None:
-        """Answer for what no entry was found by the quick way: names that are not there, options in the OPT."""
+    def _formed(self, packet: bytes, name: bytes, kind: bytes, limit: int, opt: bytes) -> bytes | None:
+        """Answer from a form, for a question that owns no records of its type.
+
+        ``name`` may be any octets: only what ends in a name of ours finds one.
+        """
+        qtype = kind[:2]
+        if kind[2:] != _CLASS_IN or qtype in _NOT_HERE or len(name) > _MAX_NAME:
+            return None
+        form = self._form(name, qtype)
+        if form is None:
+            return None
+        plain, with_opt, nxdomain, pieces, pointer, values, length = form
+        head = (with_opt if opt else plain).get(packet[2:4])
+        shift = len(name) - length
+        tail = _POINTERS[pointer + shift].join(pieces) if values is None else _moved(pieces, values, shift)
+        end = HEADER + len(name) + 4
+        if head is None or end + len(tail) + len(opt) > limit:
+            return None
+        self.nxdomain += nxdomain
+        answer: bytes = head + packet[HEADER:end] + tail + opt
+        return answer
+
+    def _form(self, name: bytes, qtype: bytes) -> Any:
+        names, forms = self._names, self._forms
+        shape = names.get(name)
+        if shape is not None:
+            form = forms.get(shape[0])
+        else:
+            while shape is None:
+                size = name[0] if name else 0
+                if not 0 < size <= _MAX_LABEL:
+                    return None
+                name = name[size + 1 :]
+                shape = names.get(name)
+            form = forms.get(shape[1])
+        if type(form) is dict:
+            form = forms.get(form[qtype if qtype in form else ASK])
+        return form
+
+    def _with_options(self, packet: bytes) -> bytes | None:
+        """Answer a question behind which an OPT with options stands."""
         end = HEADER
         try:
             while size := packet[end]:
@@ -140,31 +186,23 @@ class Image:
         except IndexError:
             return None
         end += 5
-        name = packet[HEADER : end - 4].lower()
-        qtype = packet[end - 4 : end - 2]
-        if packet[end - 2 : end] != _CLASS_IN or qtype in _NOT_HERE or len(name) > _MAX_NAME:
-            return None
         limit, opt = self._opt(packet, end)
         if not limit:
             return None
-        found = self._found(name, qtype)
-        if found is None:
+        name, kind = packet[HEADER : end - 4].lower(), packet[end - 4 : end]
+        hit = self._at.get(name + kind)
+        if hit is None:
+            return self._formed(packet, name, kind, limit, opt)
+        head = hit[2].get(packet[2:4])
+        if head is None or end + len(hit[0]) + len(opt) > limit:
             return None
-        tail, plain, with_opt = found
-        head = (with_opt if opt else plain).get(packet[2:4])
-        if head is None or end + len(tail) + len(opt) > limit:
-            return None
-        if head[1] & 0xF == 3:
-            self.nxdomain += 1
-        return packet[:2] + head + packet[HEADER:end] + tail + opt
+        return head + packet[HEADER:end] + hit[0] + opt
 
     def _opt(self, packet: bytes, end: int) -> tuple[int, bytes]:
         """Return the client's limit and our OPT; a limit of 0 when the rest is not one OPT of version 0."""
         rest = packet[end:]
-        if not rest:
-            return (_PLAIN_LIMIT if packet[11] == 0 else 0), b""
         size = int.from_bytes(rest[9:11], "big")
-        if packet[11] != 1 or rest[:3] != _OPT_START or rest[5:7] != b"\x00\x00" or len(rest) != _OPT_SIZE + size:
+        if rest[:3] != _OPT_START or rest[5:7] != b"\x00\x00" or len(rest) != _OPT_SIZE + size:
             return 0, b""
         pos = _OPT_SIZE
         while pos < len(rest):
@@ -172,32 +210,6 @@ class Image:
         if pos != len(rest):
             return 0, b""
         return self._limit(rest[3:5]), self._opts[b"\x00\x00" + bytes((rest[7] & 0x80,)) + b"\x00\x00\x00"]
-
-    def _found(self, name: bytes, qtype: bytes) -> tuple[bytes, Heads, Heads] | None:
-        hit = self._at.get(name + qtype + _CLASS_IN)
-        if hit is not None:
-            return hit
-        names = self._names
-        shape = names.get(name)
-        if shape is not None:
-            form = self._forms.get(shape[0])
-        else:
-            above = name
-            while shape is None:
-                if above == b"\x00":
-                    return None
-                above = above[above[0] + 1 :]
-                shape = names.get(above)
-            form = self._forms.get(shape[1])
-        if isinstance(form, dict):
-            form = self._forms.get(form[qtype if qtype in form else ASK])
-        if form is None:
-            return None
-        plain, with_opt, pieces, pointer, values, length = form
-        shift = len(name) - length
-        if values is None:
-            return _POINTERS[pointer + shift].join(pieces), plain, with_opt
-        return _moved(pieces, values, shift), plain, with_opt
 
 
 def _moved(pieces: tuple[bytes, ...], values: tuple[int, ...], shift: int) -> bytes:
@@ -209,9 +221,10 @@ def _moved(pieces: tuple[bytes, ...], values: tuple[int, ...], shift: int) -> by
     return b"".join(out)
 
 
-def _made(form: Form) -> tuple[Heads, Heads, tuple[bytes, ...], int, tuple[int, ...] | None, int]:
+def _made(form: Form) -> tuple[Heads, Heads, int, tuple[bytes, ...], int, tuple[int, ...] | None, int]:
     """Make a form quick: where all pointers are the same, one value stands for them."""
     word, counts, pieces, values, length = form
     plain, with_opt = _heads(word, counts)
     same = len(set(values)) <= 1
-    return plain, with_opt, pieces, values[0] if values else HEADER, None if same else values, length
+    nxdomain = int(word & 0xF == _NXDOMAIN)
+    return plain, with_opt, nxdomain, pieces, values[0] if values else HEADER, None if same else values, length

@@ -6,7 +6,7 @@ import socket
 from typing import Protocol
 
 from bossa.net import mmsg
-from bossa.net.mmsg import Answer
+from bossa.net.mmsg import Answer, Known
 from bossa.net.plain import PlainBatch
 
 
@@ -20,7 +20,7 @@ class Batches(Protocol):
     def address(self, i: int) -> bytes: ...
     def answer(self, i: int, data: bytes) -> None: ...
     def send(self) -> int: ...
-    def answer_all(self, answer: Answer) -> None: ...
+    def answer_all(self, known: Known, answer: Answer) -> int: ...
 
 
 def open_batch(sock: socket.socket) -> Batches:

@@ -25,6 +25,10 @@ _CONTROL = Struct("@Nii")
 # Not in the socket module of Python 3.11; <linux/in.h>.
 IP_PKTINFO = 8
 
+# Where the host lies in a sockaddr.
+HOST_AT = {socket.AF_INET: (4, 8), socket.AF_INET6: (8, 24)}
+_AF_INET = int(socket.AF_INET).to_bytes(2, sys.byteorder)
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
@@ -42,6 +46,11 @@ class Peer(NamedTuple):
         """Read the sender from a return address."""
         host, port = decode(address)[:2]
         return cls(host, port)
+
+
+def host(address: bytes) -> bytes:
+    """Return the sender's host, four octets or sixteen."""
+    return address[4:8] if address[:2] == _AF_INET else address[8:24]
 
 
 def decode(address: bytes) -> SocketAddress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from bossa.net import mmsg, peer
-from bossa.net.mmsg import ANSWER_FROM, PASSING, SLOT_SIZE, SLOTS, Answer
+from bossa.net.mmsg import ANSWER_FROM, PASSING, SLOT_SIZE, SLOTS, Answer, Known
 
 # Room for the control message of either family.
 _CONTROL_SPACE = 64
@@ -57,11 +57,18 @@ class PlainBatch:
             raise ValueError(f"an answer of {len(data)} octets is no datagram")
         self._answers[i] = data
 
-    def answer_all(self, answer: Answer) -> None:
-        """Answer every datagram that was received, and send."""
+    def answer_all(self, known: Known, answer: Answer) -> int:
+        """Answer every datagram that was received, and send; return how many were known."""
+        count = 0
         for i, (packet, address) in enumerate(self._packets):
-            self.answer(i, answer(packet, address) or b"")
+            tail = known.get(peer.host(address), {}).get(packet[2:])
+            count += tail is not None
+            if tail is None:
+                tail = answer(packet, address)
+            if tail:
+                self.answer(i, packet[:2] + tail)
         self.send()
+        return count
 
     def send(self) -> int:
         """Send the answers that were set; return how many went out."""

@@ -23,7 +23,7 @@ ADDRESSES = ["127.0.0.1", "::1"]
 def turn(batch: Batches, answer: Answer) -> int:
     """Receive a batch, answer and send; return how many datagrams there were."""
     count = batch.receive()
-    batch.answer_all(answer)
+    batch.answer_all({}, answer)
     return count
 
 
@@ -107,12 +107,26 @@ def test_unanswered_ones_leave_no_gap_and_no_trace(kind: Kind, server: socket.so
     batch = kind(server)
     for _ in range(2):
         for i in range(8):
-            client.send(b"%d" % i)
-        assert turn(batch, lambda packet, _: b"=" + packet if packet in b"257" else None) == 8
-        assert [client.recv(10) for _ in range(3)] == [b"=2", b"=5", b"=7"]
-    client.send(b"all")
-    turn(batch, lambda packet, _: packet)
-    assert client.recv(10) == b"all"
+            client.send(b"id%d" % i)
+        assert turn(batch, lambda packet, _: b"=" + packet[2:] if packet[2:] in b"257" else None) == 8
+        assert [client.recv(10) for _ in range(3)] == [b"id=2", b"id=5", b"id=7"]
+    client.send(b"id all")
+    turn(batch, lambda packet, _: packet[2:])
+    assert client.recv(10) == b"id all"
+
+
+def test_what_is_known_of_a_host_is_answered_without_asking(
+    kind: Kind, server: socket.socket, client: socket.socket
+) -> None:
+    batch = kind(server)
+    host = peer.host(peer.encode(client.family, client.getsockname()))
+    for packet in (b"idquestion", b"IDquestion", b"idanother", b"id"):
+        client.send(packet)
+    assert batch.receive() == 4
+    known = {host: {b"question": b"a longer answer"}, b"elsewhere": {b"another": b"not this"}}
+    assert batch.answer_all(known, lambda packet, _: b"asked " + packet[2:]) == 2
+    answers = [b"ida longer answer", b"IDa longer answer", b"idasked another", b"idasked "]
+    assert [client.recv(100) for _ in answers] == answers
 
 
 def test_a_turn_asks_for_every_datagram_with_its_sender(
@@ -120,15 +134,16 @@ def test_a_turn_asks_for_every_datagram_with_its_sender(
 ) -> None:
     seen = []
 
-    def answer(packet: bytes, address: bytes) -> bytes:
+    def answer(packet: bytes, address: bytes) -> bytes | None:
         seen.append((packet, Peer.decode(address)))
-        return b"a longer answer to " + packet
+        return b" a longer answer to " + packet if len(packet) > 1 else None
 
-    packets = [b"\x01\x02question", b"\x07", b""]
+    packets = [b"\x01\x02question", b"\x07", b"", b"\x01\x02"]
     for packet in packets:
         client.send(packet)
-    assert turn(kind(server), answer) == 3
-    assert [client.recv(100) for _ in packets] == [b"a longer answer to " + packet for packet in packets]
+    assert turn(kind(server), answer) == 4
+    for packet in packets[::3]:
+        assert client.recv(100) == packet[:2] + b" a longer answer to " + packet
     assert seen == [(packet, Peer(*client.getsockname()[:2])) for packet in packets]
 
 
@@ -153,7 +168,7 @@ def test_a_closed_client_disturbs_nobody(kind: Kind, server: socket.socket, clie
         with connected(server.getsockname()) as gone:
             gone.send(b"gone")
         client.send(b"here")
-        assert turn(batch, lambda packet, _: packet) == 2
+        assert turn(batch, lambda packet, _: packet[2:]) == 2
         assert client.recv(10) == b"here"
 
 

@@ -22,8 +22,9 @@ from typing import Any
 
 from bossa.dns.image import Image
 from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters
-from bossa.dns.server.nearness import Nearness
+from bossa.dns.server.nearness import Nearness, without_recursion
 from bossa.dns.server.orders import Orders
+from bossa.net import peer
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
@@ -344,7 +345,8 @@ class Pool:
                 answer = self._image.answer(packet) if self._image is not None else None
                 if answer is not None:
                     self._answered += 1
-                    batch.answer(i, self._near.fit(answer, address))
+                    near = self._near.includes(peer.host(address))
+                    batch.answer(i, packet[:2] + (answer if near else without_recursion(answer)))
                 else:
                     self._hand_over(sock, address, packet)
         finally:

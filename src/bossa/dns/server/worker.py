@@ -27,9 +27,11 @@ from bossa.dns.server.channel import (
     encode_counters,
     encode_order,
 )
+from bossa.dns.server.known import Known
 from bossa.dns.server.nearness import Nearness
 from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
+from bossa.net.peer import host
 from bossa.net.udp import Batches, open_batch
 
 # Seconds between two reports of the counters.
@@ -52,6 +54,8 @@ class Worker:
         self._progress = progress
         self._applied = 0
         self._near = Nearness()
+        self._known = Known(self._near)
+        self._asking: list[bytes] = []
         self._orders = orders
         self._asks = asks
         # A batch knows its socket by number only.
@@ -62,7 +66,6 @@ class Worker:
         self._pending = bytearray()
         # Read into again and again: a new buffer of this size each time would be asked of the system.
         self._read = memoryview(bytearray(_STREAM_READ))
-        self._asking: list[bytes] = []
         self._answered = 0
         self._asked = 0
         self._lost = 0
@@ -90,7 +93,7 @@ class Worker:
             # What is in force now has to show in the answers to questions that are here now.
             while self._applied < self._progress.in_force and self._running:
                 self._take_orders()
-            batch.answer_all(answer)
+            self._answered += batch.answer_all(self._known.by_host, answer)
             if self._asking:
                 self._ask()
             # A batch that is not full has emptied the socket.
@@ -98,16 +101,16 @@ class Worker:
                 return
 
     def _answerer(self, index: int) -> Answer:
-        """Return the function that answers datagrams of one socket; None leaves the answer to the owner."""
-        look_up, fit = self._image.answer, self._near.fit
+        """Return the function that looks up what is not known for one socket; None leaves the answer to the owner."""
+        image, fit, asking = self._image, self._known.fit, self._asking
 
         def answer(packet: bytes, address: bytes) -> bytes | None:
-            found = look_up(packet)
+            found = image.answer(packet)
             if found is None:
-                self._asking.append(encode_ask(index, address, packet))
+                asking.append(encode_ask(index, address, packet))
                 return None
             self._answered += 1
-            return fit(found, address)
+            return fit(found, packet, host(address), worth=image.exact)
 
         return answer
 
@@ -150,11 +153,13 @@ class Worker:
     def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
         if order is Order.DELTA:
             self._image.apply(payload)
+            self._known.forget()
             self._applied = self._progress.applied = sequence
         elif order is Order.HERE:
             self._orders.sendall(encode_order(Order.HERE))
         elif order is Order.NEAR:
             self._near.set(payload)
+            self._known.forget_hosts()
         elif order is Order.LIVE:
             for fd in self._doors:
                 self._poll.register(fd, select.POLLIN)
