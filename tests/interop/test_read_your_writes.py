@@ -143,3 +143,16 @@ def test_a_worker_that_dies_is_replaced_and_nobody_notices_for_long(spread: Doma
     while len(children(spread.server.pid)) < WORKERS:
         assert time.monotonic() < deadline, "the worker was not replaced"
         time.sleep(0.05)
+
+
+def test_a_worker_that_hangs_is_replaced(spread: Domain) -> None:
+    """It answers nobody, whether or not there are changes."""
+    victim = children(spread.server.pid)[0]
+    since = len(spread.log)
+    os.kill(victim, signal.SIGSTOP)
+    spread.wait_for_log("worker is silent", since=since, timeout=15)
+    deadline = time.monotonic() + 10
+    while victim in children(spread.server.pid) or len(children(spread.server.pid)) < WORKERS:
+        assert time.monotonic() < deadline, "the worker was not replaced"
+        time.sleep(0.05)
+    assert addresses(spread, "ns1", 20) == {bytes((127, 0, 0, 1))}
