@@ -26,6 +26,8 @@ _OPT_SIZE = 11
 _MAX_LABEL = 63
 _MAX_NAME = 255
 _PLAIN_LIMIT = 512
+# NSID and COOKIE: the owner answers them.
+_ANSWERED_OPTIONS = (b"\x00\x03", b"\x00\x0a")
 # Types that no record has, which are never looked up: OPT, and those for questions only.  RFC 6895 §3.1
 _NOT_HERE = frozenset(n.to_bytes(2, "big") for n in (0, 41, *range(128, 256)))
 _POINTERS = [(0xC000 | at).to_bytes(2, "big") for at in range(0x4000)]
@@ -168,6 +170,8 @@ class Image:
             return 0, b""
         pos = _OPT_SIZE
         while pos < len(rest):
+            if rest[pos : pos + 2] in _ANSWERED_OPTIONS:
+                return 0, b""
             pos += 4 + int.from_bytes(rest[pos + 2 : pos + 4], "big")
         if pos != len(rest):
             return 0, b""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 # struct sockaddr_in and sockaddr_in6: family and scope in the machine's order, the rest in the network's.
 _IPV4 = Struct("=H2s4s8x")
 _IPV6 = Struct("=H2s4s16sI")
+_FAMILY_4 = int(socket.AF_INET).to_bytes(2, sys.byteorder)
 # Where a control message starts in a return address.
 CONTROL_AT = 32
 # struct cmsghdr: its length, level and type.
@@ -52,6 +53,11 @@ def decode(address: bytes) -> SocketAddress:
     _, port, flow, host, scope = _IPV6.unpack_from(address)
     text = socket.inet_ntop(socket.AF_INET6, host)
     return text, int.from_bytes(port, "big"), int.from_bytes(flow, "big"), scope
+
+
+def host_of(address: bytes) -> bytes:
+    """Return the host of a return address, 4 or 16 octets."""
+    return address[4:8] if address[:2] == _FAMILY_4 else address[8:24]
 
 
 def encode(family: int, address: SocketAddress) -> bytes:

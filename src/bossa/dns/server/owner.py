@@ -21,6 +21,7 @@ from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
 from bossa.dns.message import Reply
 from bossa.dns.server import audit
+from bossa.dns.server.gate import Gate
 from bossa.dns.server.service import Names
 from bossa.dns.types import Opcode
 from bossa.dns.update import decide, read_update, zone_of
@@ -34,6 +35,8 @@ _MAX_PENDING = 2048
 _KEEP_ANSWERS = 30.0
 _MAX_ANSWERS = 4096
 
+# Work that has come to no answer.
+SILENCE = b""
 # Sends an answer.
 Send = Callable[[bytes], None]
 Ask = Callable[[bytes, int], Awaitable[bytes]]
@@ -58,6 +61,7 @@ class Owner:
 
     def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
         self.settings = settings
+        self.gate = Gate(clock)
         self._names = served
         self._ask = ask
         self._clock = clock
@@ -122,16 +126,18 @@ class Owner:
             self._kept.pop(key, None)
 
     async def _run(self, work: Work, packet: bytes, first: asyncio.Future[bytes], send: Send) -> None:
-        answer = b""
+        answer = None
         try:
             done = await work.run()
             assert isinstance(done, bytes), "only TCP carries answers of many messages"
             answer = done
         finally:
             self._pending -= 1
-            answer = answer or server_failure(packet)
+            if answer is None:
+                answer = server_failure(packet)
             first.set_result(answer)
-            send(answer)
+            if answer != SILENCE:
+                send(answer)
 
     def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Work | None:
         """Answer at once, or return the work that will."""
@@ -139,7 +145,8 @@ class Owner:
         exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
             audit.rejected(exchange, host, tcp=tcp)
-            return exchange.reply
+            proved = tcp or (exchange.exchange is not None and exchange.exchange.proved)
+            return self._fit(address.packed, exchange.reply, proved=proved)
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
             return Work(partial(self._transfer, exchange))
@@ -147,21 +154,28 @@ class Owner:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
             return Work(partial(self._update, exchange), self._is_known(exchange))
-        return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+        answer = audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+        return self._fit(address.packed, answer, proved=exchange.proved)
+
+    def _fit(self, host: bytes, answer: bytes | None, *, proved: bool) -> bytes | None:
+        """Return an answer as it leaves; who may be somebody else has to keep to the rate limit."""
+        return answer if proved or answer is None else self.gate.fit(host, answer)
 
     def _is_known(self, exchange: Exchange) -> bool:
         questions = exchange.message.questions
         return bool(questions) and self._names.policy(questions[0].name.lower()).knows(exchange.caller)
 
-    def _query(self, exchange: Exchange) -> bytes | Work:
+    def _query(self, exchange: Exchange) -> bytes | Work | None:
         answer = query.answer(exchange, self._names.zones, self._names.closed)
         if isinstance(answer, bytes):
-            return audit.counted(exchange, answer)
+            audit.counted(exchange, answer)
+            return self._fit(exchange.address.packed, answer, proved=exchange.proved)
         return Work(partial(self._pass_on, exchange))
 
     async def _pass_on(self, exchange: Exchange) -> bytes:
-        answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
-        return audit.counted(exchange, self._later_on(exchange).sign(answer))
+        answer = await self._ask(exchange.without_tsig(), exchange.room)
+        answer = audit.counted(exchange, self._later_on(exchange).relay(answer))
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:

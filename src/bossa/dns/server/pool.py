@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 
 from bossa.dns.image import Image
 from bossa.dns.server.channel import FRAME_HEAD, Order, decode_ask, decode_counters, decode_head, encode_order
+from bossa.dns.server.gate import Gate
 from bossa.dns.server.nearness import Nearness
+from bossa.net.peer import host_of
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
@@ -80,6 +82,9 @@ class Pool:
         self._image = Image(edns_size) if not workers else None
         self._batches: dict[socket.socket, Batches] = {}
         self._near = Nearness()
+        # Answers of the owner's own image leave by it, unless every question is for the owner.
+        self.gate = Gate(time.time)
+        self.ask_owner = False
         self._networks = b""
         self._answered = 0
         self._revision = 0
@@ -326,12 +331,14 @@ class Pool:
         try:
             for i in range(batch.receive()):
                 packet, address = batch.packet(i), batch.address(i)
-                answer = self._image.answer(packet) if self._image is not None else None
-                if answer is not None:
-                    self._answered += 1
-                    batch.answer(i, self._near.fit(answer, address))
-                else:
+                answer = self._image.answer(packet) if self._image is not None and not self.ask_owner else None
+                if answer is None:
                     self._hand_over(sock, address, packet)
+                    continue
+                self._answered += 1
+                fitting = self.gate.fit(host_of(address), self._near.fit(answer, address))
+                if fitting is not None:
+                    batch.answer(i, fitting)
         finally:
             batch.send()
 
