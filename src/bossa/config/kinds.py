@@ -242,5 +242,6 @@ ADDRESSES = some(read_listened, '["127.0.0.1", "::1"]')
 NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
 ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
 HOSTS = many(read_host, '["bossa.example.org"]')
-SECRETS = replace(many(read_secret, '"<32 hexadecimal digits>"'), read=read_secrets, hidden=True)
+# The example is none: somebody would copy a secret.
+SECRETS = replace(many(read_secret, "[]"), read=read_secrets, hidden=True)
 NSID = Kind(read_nsid, '"ns1.example.org"')
