@@ -329,6 +329,28 @@ def test_what_another_resolver_answered_comes_with_our_options(domain_factory: D
     assert '("ours")' in dig(domain, "+nsid", "ns1.up.test")
 
 
+def test_an_answer_passed_on_with_a_cookie_keeps_to_the_clients_size(domain_factory: DomainFactory) -> None:
+    """RFC 6891 §6.2.3"""
+    upstream = domain_factory(name="up.test")
+    update = upstream.update()
+    for letter in "abc":
+        update.add("big", 60, "TXT", f'"{letter * 200}"')
+    assert upstream.send(update).rcode() == NOERROR
+    domain = domain_factory(config_toml=f"[dns]\nforwarders = ['127.0.0.1:{upstream.dns_port}']\n")
+
+    def ask(size: int, *cookie: bytes) -> bytes:
+        opt = packets.opt(size=size, options=b"".join(cookie))
+        head = packets.header((1, 0, 0, 1), flags=0x0100)
+        return domain.exchange(head + packets.question("big.up.test", "TXT") + opt)
+
+    whole = len(ask(1232))
+    for size in (whole, whole + 27, whole + 28):
+        reply = ask(size, option(COOKIE, CLIENT))
+        assert len(reply) <= size
+        assert bool(reply[2] & 2) == (size < whole + 28)
+        assert COOKIE in options(reply)
+
+
 def test_a_failure_of_the_forwarder_has_a_cookie_too(domain_factory: DomainFactory) -> None:
     """Beside its extended error.  RFC 8914 §2"""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:

@@ -21,8 +21,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST = re.compile(rb"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _REALM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _YES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
 # For an exchange of secrets in an anycast group: the next one, the present one, and one to spare.
 _MAX_SECRETS = 3
 # It goes into every answer that asks for it, beside the records.

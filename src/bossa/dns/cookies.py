@@ -73,7 +73,8 @@ class Secret(NamedTuple):
 
 def rolled(secrets: Sequence[Secret], now: int, random: Callable[[int], bytes]) -> tuple[Secret, ...]:
     """Return the secrets for this moment, the newest first; ``random`` gives octets.  RFC 9018 §5"""
-    if not secrets or now - secrets[0].made >= ROLL_AFTER:
+    # One from the future was made under a wrong clock, and would stay for as long.
+    if not secrets or not -_KEEP_OLD < now - secrets[0].made < ROLL_AFTER:
         secrets = (Secret(now, random(SECRET_SIZE)), *secrets)
     newest, *older = secrets
     return (newest, *older[:1]) if now - newest.made < _KEEP_OLD else (newest,)

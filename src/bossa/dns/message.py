@@ -120,10 +120,6 @@ def _record(r: Reader) -> RawRecord:
     return RawRecord(owner, rtype, rclass, ttl, start, at, r.pos)
 
 
-# Codes and data, in their order.
-Options = tuple[tuple[int, bytes], ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Edns:
     """An OPT pseudo-record: what the sender can take, and what it wants.  RFC 6891 §6.1"""
@@ -131,7 +127,7 @@ class Edns:
     size: int
     version: int
     do: bool
-    options: Options = ()
+    options: tuple[tuple[int, bytes], ...] = ()
 
 
 def read_edns(message: Message) -> Edns | None:
@@ -148,7 +144,7 @@ def read_edns(message: Message) -> Edns | None:
     return Edns(max(opt.rclass, MAX_UDP_PLAIN), opt.ttl >> 16 & 0xFF, bool(opt.ttl & 0x8000), options)
 
 
-def read_options(data: bytes) -> Options:
+def read_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
     """Return the options in an OPT's RDATA; raises WireError."""
     r = Reader(data)
     options = []
@@ -158,7 +154,7 @@ def read_options(data: bytes) -> Options:
     return tuple(options)
 
 
-def encode_options(options: Options) -> bytes:
+def encode_options(options: Iterable[tuple[int, bytes]]) -> bytes:
     """Return the RDATA of an OPT."""
     return b"".join(code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data for code, data in options)
 

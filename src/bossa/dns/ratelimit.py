@@ -66,6 +66,8 @@ class RateLimit:
 
     def verdict(self, host: bytes, answer: bytes, now: float) -> Verdict:
         """Take an answer to a client off its account and say what becomes of it; ``host`` is 4 or 16 octets."""
+        if self._exempt and self._is_exempt(host):
+            return Verdict.SEND
         account = self._account(network(host) + kind(answer), now)
         balance, then, _ = account
         # A clock that was set back gives nothing and takes nothing.
@@ -74,7 +76,7 @@ class RateLimit:
         if balance >= 0:
             account[2] = 0
             return Verdict.SEND
-        return Verdict.SEND if self._exempt and self._is_exempt(host) else self._held_back(account)
+        return self._held_back(account)
 
     def _account(self, key: bytes, now: float) -> Account:
         account = self._young.get(key)

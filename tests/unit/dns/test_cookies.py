@@ -126,6 +126,13 @@ def test_a_secret_makes_cookies_for_a_week_and_verifies_for_a_day_more():
     assert [s.octets[0] for s in rolled(two, 2 * ROLL_AFTER, random)] == [3, 2]
 
 
+def test_a_secret_from_the_future_is_followed_at_once():
+    """The clock was wrong when it was made."""
+    ahead = (Secret(10 * ROLL_AFTER, BEFORE),)
+    assert rolled(ahead, 0, lambda size: bytes(size)) == (Secret(0, bytes(16)), *ahead)
+    assert rolled(ahead, 10 * ROLL_AFTER - 3600, lambda size: bytes(size)) == ahead
+
+
 def test_secrets_are_lines_of_text():
     secrets = (Secret(700, SECRET), Secret(5, BEFORE))
     assert encode_secrets(secrets) == b"700 e5e973e5a6b2a43f48e7dc849e37bfcf\n5 dd3bdf9344b678b185a6f5cb60fca715\n"
