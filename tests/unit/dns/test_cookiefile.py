@@ -36,6 +36,15 @@ def test_a_damaged_file_is_made_anew(path, text):
     assert CookieFile(path, os.urandom).secrets(1000) == made
 
 
+def test_what_a_damaged_file_holds_is_not_logged(path, monkeypatch):
+    said = []
+    monkeypatch.setattr("bossa.observe.log.warning", lambda text, **fields: said.append((text, fields)))
+    path.write_bytes(b"e5e973e5a6b2a43f48e7dc849e37bfcf 1000\n")
+    CookieFile(path, os.urandom).secrets(1000)
+    ((_, fields),) = said
+    assert fields == {"file": str(path), "why": "damaged"}
+
+
 def test_a_copy_with_a_wider_mode_is_made_private(path):
     CookieFile(path, os.urandom).secrets(1000)
     path.chmod(0o644)

@@ -52,6 +52,10 @@ class CookieFile:
             return decode_secrets(self._path.read_bytes())
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError) as e:
-            log.warning("cookie secrets cannot be read, new ones are made", file=str(self._path), why=str(e))
-            return ()
+        except OSError as e:
+            why = e.strerror or str(e)
+        except ValueError:
+            # Its words would hold a part of the file.
+            why = "damaged"
+        log.warning("cookie secrets cannot be read, new ones are made", file=str(self._path), why=why)
+        return ()
