@@ -8,13 +8,14 @@ from __future__ import annotations
 import ipaddress
 import sys
 
-from bossa.dns import names, query, types
+from bossa.dns import names, query, ratelimit, types
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Refused
 from bossa.dns.exchange import Exchange, Rejected, Settings, open_exchange
 from bossa.dns.image import Image
 from bossa.dns.lookup import Zones
 from bossa.dns.message import Message
+from bossa.dns.options import Options
 from bossa.dns.policy import Rules, parse_rule
 from bossa.dns.ports import RuleRow
 from bossa.dns.prepare import Preparer
@@ -27,7 +28,7 @@ MARK = Mark(Origin.FILE, 0)
 LOCAL = ipaddress.ip_address("127.0.0.1")
 KEY = Key(names.from_text("k."), Algorithm.HMAC_SHA256, bytes(32))
 EVERYTHING = Rules((parse_rule(RuleRow(who="net:0.0.0.0/0", scope="zone", types=("ANY",))),))
-SETTINGS = Settings(recursion=(ipaddress.ip_network("127.0.0.0/8"),))
+SETTINGS = Settings(recursion=(ipaddress.ip_network("127.0.0.0/8"),), options=Options((bytes(16),), b"fuzz"))
 
 
 def _zone() -> Zone:
@@ -50,7 +51,7 @@ def one_input(data: bytes) -> None:
     """Hold the invariant for one input."""
     prepared = IMAGE.answer(data)
     if prepared is not None:
-        Message.decode(prepared)
+        _limited(prepared)
     exchange = open_exchange(data, LOCAL, {KEY.name: KEY}, 0, SETTINGS, tcp=False)
     if isinstance(exchange, Rejected):
         return
@@ -59,7 +60,14 @@ def one_input(data: bytes) -> None:
         return
     answer = query.answer(exchange, ZONES, {})
     if isinstance(answer, bytes):
-        Message.decode(answer)
+        _limited(answer)
+
+
+def _limited(answer: bytes) -> None:
+    """An answer reads back, whole and cut short."""
+    ratelimit.kind(answer)
+    for wire in (answer, ratelimit.slipped(answer)):
+        Message.decode(wire)
 
 
 def _update(exchange: Exchange) -> None:

@@ -32,8 +32,11 @@ from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts,
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import Seal
+from bossa.dns import exchange
 from bossa.dns.names import to_text
 from bossa.dns.server import nearness
+from bossa.dns.server.channel import Order
+from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
@@ -43,11 +46,13 @@ from bossa.net import control, notify, tcp, udp
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
 from bossa.observe import log, metrics
-from bossa.opening import DATABASE, DNS_PORT, UpFlags
+from bossa.opening import COOKIE_SECRET, DATABASE, DNS_PORT, UpFlags
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 
 _WEB = 80
+# Seconds between two looks at the age of the cookies' secrets.
+_ROLL_EVERY = 3600
 
 
 def run(flags: UpFlags) -> int:
@@ -107,7 +112,8 @@ class Server:
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
         self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._owner = Owner(self._names, opening.answer_settings(settings), self._forwarder.ask, time.time)
+        self._cookies = CookieFile(self._data / COOKIE_SECRET, os.urandom)
+        self._owner = Owner(self._names, self._answer_settings(), self._forwarder.ask, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
@@ -189,8 +195,10 @@ class Server:
         self._pool = Pool(
             self._datagrams, settings.workers, self._owner.datagram, self._names.snapshot, settings.edns_size
         )
-        self._pool.set_near(nearness.encode(settings.recursion))
+        self._pool.limited = self._owner.gate.write_down
+        self._know_clients()
         self._later(self._keep_editing())
+        self._later(self._roll_cookies())
         await self._pool.start()
         self._exits.push_async_callback(self._pool.stop)
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
@@ -209,6 +217,25 @@ class Server:
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    def _answer_settings(self) -> exchange.Settings:
+        secrets = opening.cookie_secrets(self._settings, self._cookies, time.time())
+        return opening.answer_settings(self._settings, secrets)
+
+    def _know_clients(self) -> None:
+        """Take the settings of answers, with the secrets of this moment, and the rate limit over."""
+        self._owner.settings = self._answer_settings()
+        limit = opening.rate_limit(self._settings)
+        self._owner.gate.use(limit)
+        self._pool.tell(Order.LIMIT, limit)
+        self._pool.tell(Order.OPTIONS, self._owner.settings.options.encode())
+        self._pool.tell(Order.NEAR, nearness.encode(self._settings.dns.recursion))
+
+    async def _roll_cookies(self) -> None:
+        """Make new secrets when it is time."""
+        while True:
+            await asyncio.sleep(_ROLL_EVERY)
+            self._know_clients()
 
     async def _keep_editing(self) -> None:
         """Take updates from their queue; after a bug, which costs its batch, go on with the next."""
@@ -257,6 +284,10 @@ class Server:
                 ready.write(json.dumps({"dns": dns, "web": web, "pid": os.getpid()}) + "\n")
         notify.tell("READY=1")
 
+    def _rate_limited(self) -> dict[tuple[str, ...], float]:
+        total = self._pool.rate_limited() + self._owner.gate.counts
+        return {(how,): total[how] for how in ("slipped", "dropped")}
+
     # What the operator's verbs and the page ask of a running server.
 
     async def status(self) -> StatusReport:
@@ -301,9 +332,8 @@ class Server:
         new = self._flags.settings()
         difference = self._settings.difference(new)
         self._settings = self._settings.taking(new)
-        self._owner.settings = opening.answer_settings(self._settings)
+        self._know_clients()
         self._office.md5 = self._settings.dns.tsig_md5
-        self._pool.set_near(nearness.encode(self._settings.dns.recursion))
         self._forwarder.use(opening.upstreams(self._settings))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
@@ -323,6 +353,7 @@ class Server:
         process, served = metrics.PROCESS, self._names
         process.read("bossa_dns_workers", lambda: {(): self._pool.live})
         process.read("bossa_dns_prepared_answers_total", self._pool.prepared_answers)
+        process.read("bossa_dns_rate_limited_total", self._rate_limited)
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})

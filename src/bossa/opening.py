@@ -22,10 +22,12 @@ from bossa.config.errors import ConfigError
 from bossa.config.load import find, load
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
-from bossa.dns import exchange, tsig
+from bossa.dns import exchange, ratelimit, tsig
 from bossa.dns.errors import StoreFailed
+from bossa.dns.options import Options
 from bossa.dns.ports import KeyRow
 from bossa.dns.resolvconf import nameservers
+from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.service import Names
 from bossa.dns.tsig import Algorithm, Key
 from bossa.files import atomic
@@ -39,6 +41,7 @@ from bossa.store.zones import ZoneRows
 DNS_PORT = 53
 DATABASE = "bossa.db"
 MASTER_KEY = "master.key"
+COOKIE_SECRET = "cookie.secret"
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _RESTORE = "bossa restore FILE --data DIR puts a backup into an empty directory"
 
@@ -104,11 +107,28 @@ class UpFlags:
         return load(self.config or find(self.data, Path.cwd()), os.environ, flags)
 
 
-def answer_settings(settings: Settings) -> exchange.Settings:
+def answer_settings(settings: Settings, cookie_secrets: tuple[bytes, ...]) -> exchange.Settings:
     """Return what answers depend on beside the zones."""
     dns = settings.dns
     policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
-    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
+    answered = Options(cookie_secrets, dns.nsid_octets, required=dns.cookies == "required")
+    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion, options=answered)
+
+
+def cookie_secrets(settings: Settings, file: CookieFile, now: float) -> tuple[bytes, ...]:
+    """Return the secrets that cookies are made under, the newest first: those of the settings, or the file's.
+
+    None when cookies are off.
+    """
+    if settings.dns.cookies == "off":
+        return ()
+    return tuple(one.octets for one in settings.dns.cookie_secret) or file.secrets(int(now))
+
+
+def rate_limit(settings: Settings) -> bytes:
+    """Return the rate limit of one of our processes; queries come to all of them alike."""
+    dns = settings.dns
+    return ratelimit.encode(dns.rate_limit, dns.rate_slip, dns.rate_exempt, max(1, dns.workers))
 
 
 def upstreams(settings: Settings) -> list[tuple[str, int]]:

@@ -12,7 +12,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from bossa.dns import names
@@ -21,6 +21,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST = re.compile(rb"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _REALM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _YES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+# For an exchange of secrets in an anycast group: the next one, the present one, and one to spare.
+_MAX_SECRETS = 3
+# It goes into every answer that asks for it, beside the records.
+_MAX_NSID = 128
 
 
 class Endpoint(NamedTuple):
@@ -41,11 +45,23 @@ class Kind:
     read: Callable[[Any], Any]
     example: str
     parse: Callable[[str], Any] = str
+    # Whether no value, not even a wrong one, may be shown.
+    hidden: bool = False
 
     @property
     def plain_example(self) -> str:
         """The example as the text of a variable."""
         return re.sub(r'[\[\]" ]', "", self.example)
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A secret in the settings: whoever shows them shows that it is set."""
+
+    octets: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return "set"
 
 
 def show(value: Any) -> str:
@@ -185,6 +201,33 @@ def read_host(value: Any) -> str:
         return read_domain(value)
 
 
+def read_secret(value: Any) -> Hidden:
+    """Read the sixteen octets of a secret for cookies."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f]{32}", value):
+        return Hidden(bytes.fromhex(value))
+    raise ValueError("32 hexadecimal digits are wanted, such as openssl rand -hex 16 prints")
+
+
+def read_secrets(value: Any) -> tuple[Hidden, ...]:
+    """Read secrets, of which the first makes cookies and all verify; "" is none."""
+    values = value if isinstance(value, (list, tuple)) else [value] if value else []
+    if len(values) > _MAX_SECRETS:
+        raise ValueError(f"at most {_MAX_SECRETS} are wanted")
+    return tuple(map(read_secret, values))
+
+
+def read_nsid(value: Any) -> str:
+    """Read the name of a server: text, or octets as "0x" and hexadecimal digits.  RFC 5001 §2.3"""
+    if isinstance(value, str) and len(octets_of(value)) <= _MAX_NSID:
+        return value
+    raise ValueError(f'at most {_MAX_NSID} octets are wanted, as text or as "0x" with hexadecimal digits')
+
+
+def octets_of(text: str) -> bytes:
+    """Return text as octets, hexadecimal digits when it begins with 0x; raises ValueError."""
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode()
+
+
 def _number(text: str) -> Any:
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
@@ -197,3 +240,6 @@ ADDRESSES = some(read_listened, '["127.0.0.1", "::1"]')
 NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
 ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
 HOSTS = many(read_host, '["bossa.example.org"]')
+# The example is none: somebody would copy a secret.
+SECRETS = replace(many(read_secret, "[]"), read=read_secrets, hidden=True)
+NSID = Kind(read_nsid, '"ns1.example.org"')

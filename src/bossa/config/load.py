@@ -87,21 +87,21 @@ class _Sources:
         if name not in _names(section):
             self.problems.append(Problem(where, f"unknown key {show(name)} in [{section}]", _hint(section, name)))
         elif problem := self._add(key, value, where):
-            what = f"{name} = {_short(value)} in [{section}]: {problem}"
+            what = f"{name} = {_told(key, value)} in [{section}]: {problem}"
             self.problems.append(Problem(where, what, f"for example {name} = {KEYS[key].kind.example}"))
 
     def add_variable(self, key: str, environ: Mapping[str, str]) -> None:
         name, kind = variable(key), KEYS[key].kind
         text = environ.get(name, "")
         if text and (problem := self._add(key, kind.parse(text), name)):
-            what = f"{_short(text)}: {problem}"
+            what = f"{_told(key, text)}: {problem}"
             self.problems.append(Problem(name, what, f"for example {name}={kind.plain_example}"))
 
     def add_flag(self, key: str, value: Any) -> None:
         kind = KEYS[key].kind
         if problem := self._add(key, kind.parse(value) if isinstance(value, str) else value, "flag"):
             where = _FLAGS.get(key, key)
-            self.problems.append(Problem(where, f"{_short(value)}: {problem}", f"for example {kind.plain_example}"))
+            self.problems.append(Problem(where, f"{_told(key, value)}: {problem}", f"for example {kind.plain_example}"))
 
     def _add(self, key: str, value: Any, origin: str) -> str:
         """Take a value; return why not, "" when it was taken."""
@@ -145,6 +145,11 @@ def _shown(path: Path) -> str:
 def _where(path: Path, found: dict[lines.Path, int], key: lines.Path) -> str:
     line = lines.line_of(found, key)
     return f"{_shown(path)}:{line}" if line is not None else _shown(path)
+
+
+def _told(key: str, value: Any) -> str:
+    """Return a wrong value for the error, but for a secret, which may be wrong by one digit only."""
+    return "…" if KEYS[key].kind.hidden else _short(value)
 
 
 def _short(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bossa.config import kinds
-from bossa.config.kinds import Endpoint, Kind, Network, show
+from bossa.config.kinds import Endpoint, Hidden, Kind, Network, octets_of, show
 from bossa.dns import names
 
 MAX_DEFAULT_WORKERS = 16
@@ -72,6 +72,17 @@ class DnsSettings(msgspec.Struct, frozen=True):
     tcp_idle: int
     tsig_md5: bool
     tsig_truncation: int
+    cookies: str
+    cookie_secret: tuple[Hidden, ...]
+    nsid: str
+    rate_limit: int
+    rate_slip: int
+    rate_exempt: tuple[Network, ...]
+
+    @property
+    def nsid_octets(self) -> bytes:
+        """The name of this server as it is told to clients who ask."""
+        return octets_of(self.nsid)
 
     @property
     def min_mac(self) -> int | None:
@@ -136,6 +147,12 @@ KEYS: dict[str, Key] = {
     "dns.tcp_idle": Key(kinds.whole(1, 3600, 10), _always(10)),
     "dns.tsig_md5": Key(kinds.YES, _always(False)),
     "dns.tsig_truncation": Key(kinds.TRUNCATION, _always(0)),
+    "dns.cookies": Key(kinds.one_of("on", "off", "required"), _always("on")),
+    "dns.cookie_secret": Key(kinds.SECRETS, _always(())),
+    "dns.nsid": Key(kinds.NSID, _always("")),
+    "dns.rate_limit": Key(kinds.whole(0, 1000000, 20), _always(0)),
+    "dns.rate_slip": Key(kinds.whole(0, 10, 2), _always(2)),
+    "dns.rate_exempt": Key(kinds.NETWORKS, _always(())),
     "log.format": Key(kinds.one_of("console", "json"), _always("console")),
     "log.level": Key(kinds.one_of("debug", "info", "warning", "error"), _always("info")),
     "web.enabled": Key(kinds.YES, _always(True), restart=True),

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Rcode(IntEnum):
-    """Response codes, the extended ones of EDNS and TSIG included."""
+    """Response codes, the extended ones of EDNS included."""
 
     NOERROR = 0
     FORMERR = 1
@@ -23,6 +23,7 @@ class Rcode(IntEnum):
     NOTAUTH = 9
     NOTZONE = 10
     BADVERS = 16
+    BADCOOKIE = 23
 
 
 class TsigError(IntEnum):

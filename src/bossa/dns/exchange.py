@@ -1,8 +1,8 @@
 """One exchange: a request as verified, and the way its answer has to leave.
 
-What every opcode shares stands here: EDNS (RFC 6891), TSIG (RFC 8945 §5),
-the size an answer may have, extended errors (RFC 8914), and the order in
-which these are checked.
+What every opcode shares stands here: EDNS (RFC 6891) and its options, TSIG
+(RFC 8945 §5), cookies that have to be shown (RFC 7873 §5.2), the size an answer
+may have, extended errors (RFC 8914), and the order in which these are checked.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from bossa.dns.message import (
     Flag,
     Message,
     Reply,
+    add_options,
+    encode_options,
     encode_reply,
     head,
     read_edns,
+    read_options,
 )
+from bossa.dns.options import NOTHING, Options, OptionsReply, Proof
 from bossa.dns.policy import Address, Caller, Network
 from bossa.dns.types import Opcode
 from bossa.wire import WireError
@@ -40,6 +44,8 @@ class Settings:
     tsig: tsig.Policy = field(default_factory=tsig.Policy)
     # Whose questions are passed on.
     recursion: tuple[Network, ...] = ()
+    # What the options of an OPT get.
+    options: Options = field(default_factory=Options)
 
     def may_recurse(self, address: Address) -> bool:
         """Tell whether this client's questions are passed on."""
@@ -59,12 +65,18 @@ class Exchange:
     edns_size: int
     tcp: bool = False
     recursion: bool = False
+    options: OptionsReply = NOTHING
 
     @property
     def caller(self) -> Caller:
         """Who asks, as far as verified."""
         key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
         return Caller(self.address, key)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the request surely came from its address, or from somebody who holds a key of ours."""
+        return self.tcp or self.options.known or isinstance(self.signed, tsig.Signed)
 
     def finish(self, reply: Reply, *, ede: Ede | None = None, now: int | None = None) -> bytes:
         """Encode and sign the reply, at ``now`` when that is later than the request was.  RFC 8945 §5.3"""
@@ -85,6 +97,15 @@ class Exchange:
             return tsig.sign_reply(wire, self.signed, self.signed.signer, now)
         return tsig.unsigned_reply(wire, self.signed)
 
+    def relay(self, answer: bytes, now: int) -> bytes:
+        """Return another resolver's answer with our options, signed; ``room`` was kept for both."""
+        return self.sign(add_options(answer, self.options.data) if self.options.data else answer, now)
+
+    @property
+    def room(self) -> int:
+        """The octets that another resolver's answer may have."""
+        return self.limit - self.tsig_space() - len(self.options.data)
+
     def without_tsig(self) -> bytes:
         """Return the request as it was before it was signed."""
         if self.signed is None:
@@ -96,8 +117,8 @@ class Exchange:
     def _edns(self, ede: Ede | None) -> Edns | None:
         if self.edns is None:
             return None
-        options = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
-        return Edns(self.edns_size, 0, self.edns.do, options)
+        notes = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
+        return Edns(self.edns_size, 0, self.edns.do, read_options(self.options.data) + notes)
 
     def tsig_space(self) -> int:
         """Return the octets that the answer's TSIG takes."""
@@ -128,6 +149,7 @@ def open_exchange(
     try:
         message = Message.decode(wire)
         edns = read_edns(message)
+        options = _options(edns, address, now, settings.options)
         raw = tsig.find(message)
         signed = tsig.verify(message, raw, keys, now, settings.tsig) if raw else None
     except WireError as e:
@@ -143,12 +165,38 @@ def open_exchange(
         edns_size=settings.edns_size,
         tcp=tcp,
         recursion=settings.may_recurse(address),
+        options=options,
     )
     if isinstance(signed, tsig.Unverified):
         return Rejected(exchange.finish(Reply(Rcode.NOTAUTH)), f"{signed.error.name}: {signed.reason}", exchange)
     if edns and edns.version > 0:
         return Rejected(exchange.finish(Reply(Rcode.BADVERS)), f"EDNS version {edns.version}", exchange)
-    return exchange
+    return _unproved(exchange) if settings.options.required and not exchange.proved else exchange
+
+
+def _options(edns: Edns | None, address: Address, now: int, options: Options) -> OptionsReply:
+    """Return what the client's options get; raises WireError for a cookie of a wrong length.
+
+    What another version's options would mean is not known.
+    """
+    if edns is None or edns.version > 0 or not edns.options:
+        return NOTHING
+    reply = options.reply(encode_options(edns.options), address.packed, now)
+    if reply is None:
+        raise WireError("a COOKIE option of a wrong length")
+    return reply
+
+
+def _unproved(exchange: Exchange) -> Exchange | Rejected:
+    """Send a query back that should have shown a valid cookie: for a fresh one, or to TCP.  RFC 7873 §5.2.1, §5.2.3
+
+    One without a question asks for nothing but a cookie (§5.4).
+    """
+    if exchange.message.opcode != Opcode.QUERY or not exchange.message.questions:
+        return exchange
+    if exchange.options.proof == Proof.NONE:
+        return Rejected(exchange.finish(Reply(flags=Flag.TC)), "no cookie", exchange)
+    return Rejected(exchange.finish(Reply(Rcode.BADCOOKIE)), "no valid server cookie", exchange)
 
 
 def format_error(wire: bytes) -> bytes:

@@ -105,7 +105,7 @@ class Image:
             self._forms[key] = form if isinstance(form, dict) else _made(form)
 
     def answer(self, packet: bytes) -> bytes | None:
-        """Return what follows the ID in the answer to a UDP query, or None when the owner has to say."""
+        """Return what follows the ID in the answer to a UDP query without options; None leaves it to others."""
         self.exact = False
         counts = packet[4:12]
         if counts == _ALONE:
@@ -120,7 +120,7 @@ class Image:
         elif counts == _WITH_OPT:
             opt = self._opts.get(packet[-6:])
             if opt is None or packet[-11:-8] != _OPT_START:
-                return self._with_options(packet)
+                return None
             name, kind = packet[12:-15].lower(), packet[-15:-11]
             hit = self._at.get(name + kind)
             if hit is None:
@@ -175,20 +175,24 @@ class Image:
             form = forms.get(form[qtype if qtype in form else ASK])
         return form
 
-    def _with_options(self, packet: bytes) -> bytes | None:
-        """Answer a question behind which an OPT with options stands."""
-        end = HEADER
-        try:
-            while size := packet[end]:
-                if size > _MAX_LABEL:
-                    return None
-                end += size + 1
-        except IndexError:
-            return None
-        end += 5
-        limit, opt = self._opt(packet, end)
-        if not limit:
-            return None
+    def asked_options(self, packet: bytes) -> bytes:
+        """Return the options in a question's OPT; none when there is no OPT, or one that is for the owner."""
+        if packet[4:12] != _WITH_OPT:
+            return b""
+        end = _question_end(packet)
+        rest = packet[end:]
+        # Version 0 and no extended code: nothing else is known to have these options' meaning.
+        if not end or rest[:3] != _OPT_START or rest[5:7] != b"\x00\x00":
+            return b""
+        return rest[_OPT_SIZE:] if len(rest) == _OPT_SIZE + int.from_bytes(rest[9:11], "big") else b""
+
+    def answer_with(self, packet: bytes, options: bytes) -> bytes | None:
+        """Answer a question that :meth:`asked_options` told of, with ``options`` in our OPT."""
+        self.exact = False
+        end = _question_end(packet)
+        limit, do = self._limit(packet[end + 3 : end + 5]), packet[end + 7] & 0x80
+        opt = self._opts[b"\x00\x00" + bytes((do,)) + b"\x00\x00\x00"]
+        opt = opt[:-2] + len(options).to_bytes(2, "big") + options
         name, kind = packet[HEADER : end - 4].lower(), packet[end - 4 : end]
         hit = self._at.get(name + kind)
         if hit is None:
@@ -198,18 +202,18 @@ class Image:
             return None
         return head + packet[HEADER:end] + hit[0] + opt
 
-    def _opt(self, packet: bytes, end: int) -> tuple[int, bytes]:
-        """Return the client's limit and our OPT; a limit of 0 when the rest is not one OPT of version 0."""
-        rest = packet[end:]
-        size = int.from_bytes(rest[9:11], "big")
-        if rest[:3] != _OPT_START or rest[5:7] != b"\x00\x00" or len(rest) != _OPT_SIZE + size:
-            return 0, b""
-        pos = _OPT_SIZE
-        while pos < len(rest):
-            pos += 4 + int.from_bytes(rest[pos + 2 : pos + 4], "big")
-        if pos != len(rest):
-            return 0, b""
-        return self._limit(rest[3:5]), self._opts[b"\x00\x00" + bytes((rest[7] & 0x80,)) + b"\x00\x00\x00"]
+
+def _question_end(packet: bytes) -> int:
+    """Return where the first question ends; 0 when it has no end."""
+    end = HEADER
+    try:
+        while size := packet[end]:
+            if size > _MAX_LABEL:
+                return 0
+            end += size + 1
+    except IndexError:
+        return 0
+    return end + 5
 
 
 def _moved(pieces: tuple[bytes, ...], values: tuple[int, ...], shift: int) -> bytes:

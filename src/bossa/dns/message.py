@@ -137,17 +137,38 @@ def read_edns(message: Message) -> Edns | None:
     opt = found[0]
     if opt.owner != ROOT:
         raise WireError("an OPT record whose owner is not the root")
-    r = Reader(message.wire, opt.rdata, opt.end)
+    options = read_options(message.rdata(opt))
+    return Edns(max(opt.rclass, MAX_UDP_PLAIN), opt.ttl >> 16 & 0xFF, bool(opt.ttl & 0x8000), options)
+
+
+def read_options(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Return the options in an OPT's RDATA; raises WireError."""
+    r = Reader(data)
     options = []
     while r.left:
         code = r.u16("OPTION-CODE")
         options.append((code, r.octets("OPTION-DATA", r.u16("OPTION-LENGTH"))))
-    return Edns(max(opt.rclass, MAX_UDP_PLAIN), opt.ttl >> 16 & 0xFF, bool(opt.ttl & 0x8000), tuple(options))
+    return tuple(options)
+
+
+def encode_options(options: Iterable[tuple[int, bytes]]) -> bytes:
+    """Return the RDATA of an OPT."""
+    return b"".join(code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data for code, data in options)
+
+
+def add_options(wire: bytes, data: bytes) -> bytes:
+    """Return a message of ours with more options in its OPT, when that is its last record."""
+    message = Message.decode(wire)
+    last = message.additional[-1] if message.additional else None
+    if last is None or last.type != types.OPT:
+        return wire
+    size = last.end - last.rdata + len(data)
+    return wire[: last.rdata - 2] + size.to_bytes(2, "big") + wire[last.rdata :] + data
 
 
 def encode_edns(edns: Edns, extended_rcode: int = 0) -> bytes:
     """Return an OPT record; ``extended_rcode`` is the whole code, of which the upper eight bits go here."""
-    data = b"".join(code.to_bytes(2, "big") + len(d).to_bytes(2, "big") + d for code, d in edns.options)
+    data = encode_options(edns.options)
     ttl = (extended_rcode >> 4) << 24 | edns.version << 16 | (0x8000 if edns.do else 0)
     return ROOT + _FIXED.pack(types.OPT, edns.size, ttl, len(data)) + data
 

@@ -13,6 +13,7 @@ from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
 from bossa.dns.message import Flag, Reply
+from bossa.dns.options import OptionsReply, Proof
 from bossa.dns.policy import Network
 
 _TRANSFERS = (types.AXFR, types.IXFR)
@@ -27,7 +28,7 @@ def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, 
     """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody."""
     message = exchange.message
     if len(message.questions) != 1:
-        return failure(exchange, Rcode.FORMERR)
+        return failure(exchange, _without_question(exchange.options))
     question = message.questions[0]
     if question.rclass != types.IN:
         return failure(exchange, Rcode.REFUSED, Ede.NOT_SUPPORTED)
@@ -46,6 +47,12 @@ def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, 
     found = lookup(zones, question.name, question.type, hidden)
     assert found is not None, "the name is in a zone of ours"
     return exchange.finish(_reply(found))
+
+
+def _without_question(options: OptionsReply) -> Rcode:
+    """Return the code for a query that asks for a cookie alone, or about one.  RFC 7873 §5.4"""
+    codes = {Proof.NONE: Rcode.FORMERR, Proof.INVALID: Rcode.BADCOOKIE}
+    return codes.get(Proof(options.proof), Rcode.NOERROR)
 
 
 def _reply(found: Answer) -> Reply:

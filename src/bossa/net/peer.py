@@ -48,11 +48,6 @@ class Peer(NamedTuple):
         return cls(host, port)
 
 
-def host(address: bytes) -> bytes:
-    """Return the sender's host, four octets or sixteen."""
-    return address[4:8] if address[:2] == _AF_INET else address[8:24]
-
-
 def decode(address: bytes) -> SocketAddress:
     """Return the sockaddr of a return address as the socket module wants it."""
     if int.from_bytes(address[:2], sys.byteorder) == socket.AF_INET:
@@ -61,6 +56,11 @@ def decode(address: bytes) -> SocketAddress:
     _, port, flow, host, scope = _IPV6.unpack_from(address)
     text = socket.inet_ntop(socket.AF_INET6, host)
     return text, int.from_bytes(port, "big"), int.from_bytes(flow, "big"), scope
+
+
+def host_of(address: bytes) -> bytes:
+    """Return the host of a return address, 4 or 16 octets."""
+    return address[4:8] if address[:2] == _AF_INET else address[8:24]
 
 
 def encode(family: int, address: SocketAddress) -> bytes:

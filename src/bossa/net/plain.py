@@ -61,7 +61,7 @@ class PlainBatch:
         """Answer every datagram that was received, and send; return how many were known."""
         count = 0
         for i, (packet, address) in enumerate(self._packets):
-            tail = known.get(peer.host(address), {}).get(packet[2:])
+            tail = known.get(peer.host_of(address), {}).get(packet[2:])
             count += tail is not None
             if tail is None:
                 tail = answer(packet, address)

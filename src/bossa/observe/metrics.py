@@ -40,6 +40,7 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_queries_total": Metric(Kind.COUNTER, "Queries that the owner answered itself.", ("transport", "rcode")),
     "bossa_dns_prepared_answers_total": Metric(Kind.COUNTER, "Queries answered from prepared answers.", ("rcode",)),
     "bossa_dns_dropped_total": Metric(Kind.COUNTER, "Packets left without an answer.", ("reason",)),
+    "bossa_dns_rate_limited_total": Metric(Kind.COUNTER, "Answers held back by the rate limit.", ("result",)),
     "bossa_dns_updates_total": Metric(Kind.COUNTER, "Dynamic updates, by how they ended.", ("result",)),
     "bossa_dns_update_seconds": Metric(Kind.HISTOGRAM, "Time from an update's arrival to its answer."),
     "bossa_dns_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the name server."),

@@ -171,6 +171,17 @@ def test_what_is_not_toml_is_told_with_its_line(toml, text):
         "[dns]\ntsig_truncation = 84",
         "[dns]\ntsig_truncation = 520",
         "[dns]\ntsig_truncation = false",
+        "[dns]\ncookies = true",
+        "[dns]\ncookies = 'always'",
+        "[dns]\ncookie_secret = 1",
+        "[dns]\ncookie_secret = 'e5e973e5a6b2a43f48e7dc849e37bfc'",
+        "[dns]\ncookie_secret = ['e5e973e5a6b2a43f48e7dc849e37bfcf', 'x']",
+        "[dns]\nnsid = 1",
+        "[dns]\nnsid = '0xabc'",
+        "[dns]\nnsid = '" + "x" * 129 + "'",
+        "[dns]\nrate_limit = -1",
+        "[dns]\nrate_slip = 11",
+        "[dns]\nrate_exempt = ['10.0.0.1/8']",
         "[web]\nhosts = ['']",
     ],
 )
@@ -289,3 +300,39 @@ def test_the_file_beside_the_data_directory_comes_before_the_one_here(tmp_path):
     assert find(home / "data", here) == here / "bossa.toml"
     (home / "bossa.toml").touch()
     assert find(home / "data", here) == home / "bossa.toml"
+
+
+SECRET = "e5e973e5a6b2a43f48e7dc849e37bfcf"
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [("", []), ("''", []), ("[]", []), (f"'{SECRET}'", [SECRET]), (f"['{'0' * 32}', '{SECRET}']", ["0" * 32, SECRET])],
+)
+def test_cookie_secrets_are_one_or_several(toml, text, secrets):
+    settings = toml(f"[dns]\ncookie_secret = {text}" if text else "")
+    assert [secret.octets.hex() for secret in settings.dns.cookie_secret] == secrets
+
+
+def test_a_secret_is_shown_as_set_and_never_told(toml):
+    settings = toml(f"[dns]\ncookie_secret = '{SECRET}'")
+    (row,) = [row for row in settings.rows() if row.key == "dns.cookie_secret"]
+    assert row.value == '["set"]'
+    assert SECRET not in repr(settings)
+    assert bytes.fromhex(SECRET).__repr__() not in repr(settings)
+    (change,) = toml("").difference(settings).now
+    assert str(change) == 'dns.cookie_secret: [] → ["set"]'
+
+
+def test_a_wrong_secret_is_not_told_either(toml):
+    told = problem(toml, f"[dns]\ncookie_secret = '{SECRET}f'", {"BOSSA_DNS_COOKIE_SECRET": SECRET[1:]})
+    assert SECRET[1:] not in told
+    assert told.startswith("bossa.toml:2: cookie_secret = … in [dns]: 32 hexadecimal digits are wanted")
+    assert "BOSSA_DNS_COOKIE_SECRET: …: " in told
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"), [("", b""), ("ns1", b"ns1"), ("é", b"\xc3\xa9"), ("0x00ff", b"\0\xff"), ("0x", b"")]
+)
+def test_nsid_is_text_or_hexadecimal_digits(toml, text, octets):
+    assert toml(f"[dns]\nnsid = '{text}'").dns.nsid_octets == octets

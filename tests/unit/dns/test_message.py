@@ -89,3 +89,15 @@ def test_a_reply_may_be_exactly_as_long_as_the_limit() -> None:
     whole = encode_reply(query(), reply, message.MAX_MESSAGE)
     assert encode_reply(query(), reply, len(whole)) == whole
     assert dns.message.from_wire(encode_reply(query(), reply, len(whole) - 1)).flags & dns.flags.TC
+
+
+def test_options_are_added_behind_those_that_an_answer_has() -> None:
+    before = encode_reply(query(), Reply(), 1232, Edns(1232, 0, do=True, options=((15, b"\0\x16"),)))
+    after = message.read_edns(Message.decode(message.add_options(before, b"\0\x03\0\x02ns")))
+    assert after == Edns(1232, 0, do=True, options=((15, b"\0\x16"), (3, b"ns")))
+
+
+def test_an_answer_without_opt_gets_no_options() -> None:
+    for reply in (Reply(), Reply(additional=((NAME, texts(1)),))):
+        before = encode_reply(query(), reply, 1232)
+        assert message.add_options(before, b"\0\x03\0\0") == before

@@ -119,7 +119,7 @@ def test_what_is_known_of_a_host_is_answered_without_asking(
     kind: Kind, server: socket.socket, client: socket.socket
 ) -> None:
     batch = kind(server)
-    host = peer.host(peer.encode(client.family, client.getsockname()))
+    host = peer.host_of(peer.encode(client.family, client.getsockname()))
     for packet in (b"idquestion", b"IDquestion", b"idanother", b"id"):
         client.send(packet)
     assert batch.receive() == 4

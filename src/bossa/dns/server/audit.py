@@ -107,7 +107,10 @@ def _signature(exchange: Exchange) -> dict[str, object]:
 
 
 def _count(answer: bytes, *, tcp: bool) -> None:
-    metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", _rcode_text(answer[3] & 0xF)))
+    rcode = answer[3] & 0xF
+    # No query gets YXRRSET: it is the lower half of a code whose upper one is in the OPT.
+    text = _rcode_text(Rcode.BADCOOKIE if rcode == Rcode.YXRRSET else rcode)
+    metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", text))
 
 
 def _rcode_text(rcode: int) -> str:

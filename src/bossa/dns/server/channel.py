@@ -9,7 +9,7 @@ senders; it may be full, and then these are lost as on any network.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
 
@@ -31,7 +31,12 @@ class Order(IntEnum):
     # From the owner: say the same when you have come here.
     HERE = 4
     COUNTERS = 5
+    # Settings of answers: networks that may recurse, what options get, the rate limit.
     NEAR = 6
+    OPTIONS = 7
+    LIMIT = 8
+    # From a worker: networks whose answers it held back.
+    LIMITED = 9
 
 
 def encode_order(order: Order, sequence: int = 0, payload: bytes = b"") -> bytes:
@@ -59,6 +64,17 @@ def decode_asks(asks: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         end = at + address + packet
         yield index, asks[at : at + address], asks[at + address : end]
         at = end
+
+
+def encode_networks(networks: Iterable[bytes]) -> bytes:
+    """Return networks as octets of their prefixes."""
+    return marshal.dumps(list(networks))
+
+
+def decode_networks(payload: bytes) -> list[bytes]:
+    """Return what :func:`encode_networks` was given."""
+    networks: list[bytes] = marshal.loads(payload)
+    return networks
 
 
 def encode_counters(counters: dict[str, int]) -> bytes:

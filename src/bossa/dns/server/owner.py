@@ -17,6 +17,8 @@ from bossa.dns.errors import Ede, Rcode, Refused
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
 from bossa.dns.policy import Address
 from bossa.dns.server import audit
+from bossa.dns.server.desk import SILENCE
+from bossa.dns.server.gate import Gate
 from bossa.dns.server.service import Names
 from bossa.dns.server.updating import Updates
 from bossa.dns.types import Opcode
@@ -41,6 +43,7 @@ class Owner:
 
     def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
         self.settings = settings
+        self.gate = Gate(clock)
         self._names = served
         self._ask = ask
         self._clock = clock
@@ -87,21 +90,26 @@ class Owner:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, work: Work, packet: bytes, send: Send) -> None:
-        answer = b""
+        answer = None
         try:
             done = await work()
             assert isinstance(done, bytes), "only TCP carries answers of many messages"
             answer = done
         finally:
             self._pending -= 1
-            send(answer or server_failure(packet))
+            if answer is None:
+                answer = server_failure(packet)
+            if answer != SILENCE:
+                send(answer)
 
     def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Exchange | Work | None:
         """Answer at once, or return the work that will; an update is returned as it is."""
-        exchange = open_exchange(wire, _address(host), self._names.keys, int(self._clock()), self.settings, tcp=tcp)
+        address = _address(host)
+        exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
             audit.rejected(exchange, host, tcp=tcp)
-            return exchange.reply
+            proved = tcp or (exchange.exchange is not None and exchange.exchange.proved)
+            return self._fit(address.packed, exchange.reply, proved=proved)
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
             return partial(self._transfer, exchange)
@@ -109,18 +117,25 @@ class Owner:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
             return exchange
-        return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+        answer = audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+        return self._fit(address.packed, answer, proved=exchange.proved)
 
-    def _query(self, exchange: Exchange) -> bytes | Work:
+    def _fit(self, host: bytes, answer: bytes | None, *, proved: bool) -> bytes | None:
+        """Return an answer as it leaves; who may be somebody else has to keep to the rate limit."""
+        return answer if proved or answer is None else self.gate.fit(host, answer)
+
+    def _query(self, exchange: Exchange) -> bytes | Work | None:
         answer = query.answer(exchange, self._names.zones, self._names.closed)
         if isinstance(answer, bytes):
-            return audit.counted(exchange, answer)
+            audit.counted(exchange, answer)
+            return self._fit(exchange.address.packed, answer, proved=exchange.proved)
         return partial(self._pass_on, exchange)
 
     async def _pass_on(self, exchange: Exchange) -> bytes:
-        answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
+        answer = await self._ask(exchange.without_tsig(), exchange.room)
         # Signed with the present time.  RFC 8945 §5.3
-        return audit.counted(exchange, exchange.sign(answer, int(self._clock())))
+        answer = audit.counted(exchange, exchange.relay(answer, int(self._clock())))
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:

@@ -16,15 +16,13 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bossa.dns.image import Image
-from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters
-from bossa.dns.server.nearness import Nearness, without_recursion
+from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
+from bossa.dns.server.desk import SILENCE, Desk
 from bossa.dns.server.orders import Orders
-from bossa.net import peer
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
@@ -83,11 +81,12 @@ class Pool:
         self._datagram = datagram
         self._snapshot = snapshot
         self._edns_size = edns_size
-        self._image = Image(edns_size) if not workers else None
+        self._desk = Desk(edns_size, time.time) if not workers else None
         self._batches: dict[socket.socket, Batches] = {}
-        self._near = Nearness()
-        self._networks = b""
-        self._answered = 0
+        # Hears of networks whose answers the rate limit held back.
+        self.limited: Callable[[bytes], None] = lambda network: None
+        # The last of each order that tells of settings, for workers that start later.
+        self._settings: dict[Order, bytes] = {}
         self._revision = 0
         # What workers that have ended had counted.
         self._ended: Counter[str] = Counter()
@@ -96,18 +95,19 @@ class Pool:
         self._watch: asyncio.TimerHandle | None = None
         self._asks = memoryview(bytearray(MOST_ASKS))
 
-    def set_near(self, networks: bytes) -> None:
-        """Tell every worker which clients may have questions passed on; see :mod:`bossa.dns.server.nearness`."""
-        self._networks = networks
-        self._near.set(networks)
+    def tell(self, order: Order, payload: bytes) -> None:
+        """Tell whoever answers, now and later, of a setting; see :class:`bossa.dns.server.desk.Desk`."""
+        self._settings[order] = payload
+        if self._desk is not None:
+            self._desk.take(order, payload)
         for worker in self._workers:
             if worker.orders is not None:
-                worker.orders.tell(Order.NEAR, networks)
+                worker.orders.tell(order, payload)
 
     async def start(self) -> None:
         """Serve every socket, and start the workers; returns before they are live."""
         loop = asyncio.get_running_loop()
-        if self._image is not None:
+        if self._desk is not None:
             await self._snapshot(self._apply_here)
         for sock in self._own:
             loop.add_reader(sock, self._read, sock)
@@ -116,8 +116,13 @@ class Pool:
             self._start_keeping(worker)
         self._watch = loop.call_later(_LOOK_EVERY, self._look)
 
+    def _say_limited(self, networks: Iterable[bytes]) -> None:
+        for network in networks:
+            self.limited(network)
+
     def _look(self) -> None:
         """Kill live workers that were not heard of for too long, and come back."""
+        self._say_limited(self._desk.limited() if self._desk is not None else ())
         for worker in self._workers:
             worker.silent += 1
             if worker.live and worker.silent * _LOOK_EVERY > LAG_LIMIT:
@@ -142,8 +147,8 @@ class Pool:
     def publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
         """Give a delta to every worker; None when it is in force at each live one, else what returns when it is."""
         self._revision += 1
-        if self._image is not None:
-            self._image.apply(delta)
+        if self._desk is not None:
+            self._desk.take(Order.DELTA, delta)
         late = [w for w in self._workers if w.orders is not None and not w.orders.give(delta) and w.live]
         return self._drained(late) if late else None
 
@@ -184,11 +189,19 @@ class Pool:
 
     def prepared_answers(self) -> dict[tuple[str, ...], float]:
         """Return how many answers came from images, by their code; for the metrics."""
-        total = Counter(answered=self._answered, nxdomain=self._image.nxdomain if self._image else 0)
-        total.update(self._ended)
-        for worker in self._workers:
-            total.update(worker.counters)
+        total = self._counters()
         return {("NOERROR",): total["answered"] - total["nxdomain"], ("NXDOMAIN",): total["nxdomain"]}
+
+    def rate_limited(self) -> Counter[str]:
+        """Return how many of these the rate limit held back: "slipped" and "dropped"."""
+        total = self._counters()
+        return Counter({how: total[how] for how in ("slipped", "dropped")})
+
+    def _counters(self) -> Counter[str]:
+        total = Counter(self._ended)
+        for counters in (self._desk.counters() if self._desk else {}, *(worker.counters for worker in self._workers)):
+            total.update(counters)
+        return total
 
     async def stop(self) -> None:
         """End the workers, by request first."""
@@ -213,8 +226,8 @@ class Pool:
             sock.close()
 
     async def _apply_here(self, delta: bytes) -> None:
-        assert self._image is not None, "there is an image where there are no workers"
-        self._image.apply(delta)
+        assert self._desk is not None, "there is a desk where there are no workers"
+        self._desk.take(Order.DELTA, delta)
 
     # The life of one worker.
 
@@ -286,7 +299,8 @@ class Pool:
             if not orders.give(delta):
                 await orders.drained()
 
-        orders.tell(Order.NEAR, self._networks)
+        for order, payload in self._settings.items():
+            orders.tell(order, payload)
         await self._snapshot(send)
         # Deltas sent from now on are applied before LIVE is read, since both go through one stream.
         orders.tell(Order.HERE)
@@ -303,6 +317,8 @@ class Pool:
         worker.silent = 0
         if order is Order.COUNTERS:
             worker.counters = decode_counters(payload)
+        elif order is Order.LIMITED:
+            self._say_limited(decode_networks(payload))
         elif order is Order.HERE and worker.here is not None and not worker.here.done():
             worker.here.set_result(None)
 
@@ -342,13 +358,11 @@ class Pool:
         try:
             for i in range(batch.receive()):
                 packet, address = batch.packet(i), batch.address(i)
-                answer = self._image.answer(packet) if self._image is not None else None
-                if answer is not None:
-                    self._answered += 1
-                    near = self._near.includes(peer.host(address))
-                    batch.answer(i, packet[:2] + (answer if near else without_recursion(answer)))
-                else:
+                answer = self._desk.answer(packet, address) if self._desk is not None else None
+                if answer is None:
                     self._hand_over(sock, address, packet)
+                elif answer != SILENCE:
+                    batch.answer(i, packet[:2] + answer)
         finally:
             batch.send()
 

@@ -17,7 +17,6 @@ import socket
 import sys
 import time
 
-from bossa.dns.image import Image
 from bossa.dns.server.channel import (
     ASKS_SIZE,
     FRAME_HEAD,
@@ -25,13 +24,12 @@ from bossa.dns.server.channel import (
     decode_head,
     encode_ask,
     encode_counters,
+    encode_networks,
     encode_order,
 )
-from bossa.dns.server.known import Known
-from bossa.dns.server.nearness import Nearness
+from bossa.dns.server.desk import Desk
 from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
-from bossa.net.peer import host
 from bossa.net.udp import Batches, open_batch
 
 # Seconds between two reports of the counters.
@@ -50,11 +48,9 @@ class Worker:
     def __init__(
         self, edns_size: int, progress: Progress, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]
     ) -> None:
-        self._image = Image(edns_size)
+        self._desk = Desk(edns_size, time.time)
         self._progress = progress
         self._applied = 0
-        self._near = Nearness()
-        self._known = Known(self._near)
         self._asking: list[bytes] = []
         self._orders = orders
         self._asks = asks
@@ -66,7 +62,6 @@ class Worker:
         self._pending = bytearray()
         # Read into again and again: a new buffer of this size each time would be asked of the system.
         self._read = memoryview(bytearray(_STREAM_READ))
-        self._answered = 0
         self._asked = 0
         self._lost = 0
         self._reported = 0.0
@@ -93,7 +88,7 @@ class Worker:
             # What is in force now has to show in the answers to questions that are here now.
             while self._applied < self._progress.in_force and self._running:
                 self._take_orders()
-            self._answered += batch.answer_all(self._known.by_host, answer)
+            self._desk.count(batch.answer_all(self._desk.known, answer))
             if self._asking:
                 self._ask()
             # A batch that is not full has emptied the socket.
@@ -102,15 +97,13 @@ class Worker:
 
     def _answerer(self, index: int) -> Answer:
         """Return the function that looks up what is not known for one socket; None leaves the answer to the owner."""
-        image, fit, asking = self._image, self._known.fit, self._asking
+        look_up, asking = self._desk.answer, self._asking
 
         def answer(packet: bytes, address: bytes) -> bytes | None:
-            found = image.answer(packet)
+            found = look_up(packet, address)
             if found is None:
                 asking.append(encode_ask(index, address, packet))
-                return None
-            self._answered += 1
-            return fit(found, packet, host(address), worth=image.exact)
+            return found
 
         return answer
 
@@ -151,15 +144,11 @@ class Worker:
         del pending[:at]
 
     def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
+        self._desk.take(order, payload)
         if order is Order.DELTA:
-            self._image.apply(payload)
-            self._known.forget()
             self._applied = self._progress.applied = sequence
         elif order is Order.HERE:
             self._orders.sendall(encode_order(Order.HERE))
-        elif order is Order.NEAR:
-            self._near.set(payload)
-            self._known.forget_hosts()
         elif order is Order.LIVE:
             for fd in self._doors:
                 self._poll.register(fd, select.POLLIN)
@@ -167,13 +156,10 @@ class Worker:
             self._running = False
 
     def _report(self) -> None:
-        counters = {
-            "answered": self._answered,
-            "nxdomain": self._image.nxdomain,
-            "asked": self._asked,
-            "lost": self._lost,
-        }
+        counters = self._desk.counters() | {"asked": self._asked, "lost": self._lost}
         self._orders.sendall(encode_order(Order.COUNTERS, 0, encode_counters(counters)))
+        if limited := self._desk.limited():
+            self._orders.sendall(encode_order(Order.LIMITED, 0, encode_networks(limited)))
 
 
 def main(arguments: list[str]) -> None:

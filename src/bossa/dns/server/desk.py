@@ -1,0 +1,115 @@
+"""The desk where questions come in: what is answered without the owner's rules, and how.
+
+A query worker has one, and so has the owner where there is no worker.  The
+image answers; the client's options and its right to recurse shape the answer;
+the rate limit may hold it back.  What the desk cannot answer is for the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bossa.dns.image import Image
+from bossa.dns.options import Options
+from bossa.dns.ratelimit import RateLimit, Verdict, network, slipped
+from bossa.dns.server.channel import Order
+from bossa.dns.server.known import Answers, Known
+from bossa.dns.server.nearness import Nearness
+from bossa.net.peer import host_of
+
+# Not answered, and not for the owner either.
+SILENCE = b""
+_ID = 2
+_MOST_LIMITED = 16
+_NOBODY: Mapping[bytes, Answers] = {}
+
+
+class Desk:
+    """Answers packets; ``clock`` gives seconds since 1970."""
+
+    def __init__(self, edns_size: int, clock: Callable[[], float]) -> None:
+        self._image = Image(edns_size)
+        self._clock = clock
+        self._near = Nearness()
+        self._known = Known(self._near)
+        self._options = Options()
+        self._limit: RateLimit | None = None
+        self._encoded_limit = b""
+        # Networks whose answers were held back lately, for the log.
+        self._limited: dict[bytes, None] = {}
+        self._answered = self._slipped = self._dropped = 0
+
+    @property
+    def known(self) -> Mapping[bytes, Answers]:
+        """What may be answered by the packet alone: nothing where each answer has to be weighed."""
+        return _NOBODY if self._limit is not None or self._options.required else self._known.by_host
+
+    def counters(self) -> dict[str, int]:
+        """Return what was done since the start."""
+        return {
+            "answered": self._answered,
+            "nxdomain": self._image.nxdomain,
+            "slipped": self._slipped,
+            "dropped": self._dropped,
+        }
+
+    def count(self, answered: int) -> None:
+        """Count answers that were known."""
+        self._answered += answered
+
+    def take(self, order: Order, payload: bytes) -> None:
+        """Take in what the owner says of answers and clients; other orders are passed over."""
+        if order is Order.DELTA:
+            self._image.apply(payload)
+            self._known.forget()
+        elif order is Order.NEAR:
+            self._near.set(payload)
+            self._known.forget_hosts()
+        elif order is Order.OPTIONS:
+            self._options = Options.decode(payload)
+        elif order is Order.LIMIT and payload != self._encoded_limit:
+            # Accounts go on when the limit is the same.
+            self._encoded_limit, self._limit = payload, RateLimit.decode(payload)
+
+    def answer(self, packet: bytes, address: bytes) -> bytes | None:
+        """Return what follows the ID in the answer; SILENCE for none, None when the owner has to say."""
+        found, proved = self._image.answer(packet), False
+        host = host_of(address)
+        if found is None:
+            found, proved = self._with_options(packet, host)
+            if found is None:
+                return None
+        self._answered += 1
+        found = self._known.fit(found, packet, host, worth=self._image.exact)
+        if self._options.required and not proved:
+            # Who shows no cookie has to come by TCP.  RFC 7873 §5.2.1
+            found = slipped(packet[:_ID] + found)[_ID:]
+        return found if proved or self._limit is None else self._weigh(self._limit, host, packet[:_ID] + found)
+
+    def _with_options(self, packet: bytes, host: bytes) -> tuple[bytes | None, bool]:
+        """Answer a packet that has options; tell whether it proves where it is from."""
+        asked = self._image.asked_options(packet)
+        reply = self._options.reply(asked, host, int(self._clock())) if asked else None
+        if reply is None or (self._options.required and not reply.known):
+            # Ill-formed, or in need of a cookie that is made in an answer of its own.
+            return None, False
+        return self._image.answer_with(packet, reply.data), reply.known
+
+    def limited(self) -> list[bytes]:
+        """Return the networks whose answers were held back since this was asked last, some of them if they are many."""
+        limited = list(self._limited)
+        self._limited.clear()
+        return limited
+
+    def _weigh(self, limit: RateLimit, host: bytes, answer: bytes) -> bytes:
+        """Return an answer, all but its ID, as the rate limit lets it out."""
+        verdict = limit.verdict(host, answer, self._clock())
+        if verdict is Verdict.SEND:
+            return answer[_ID:]
+        if len(self._limited) < _MOST_LIMITED:
+            self._limited[network(host)] = None
+        if verdict is Verdict.SLIP:
+            self._slipped += 1
+            return slipped(answer)[_ID:]
+        self._dropped += 1
+        return SILENCE
