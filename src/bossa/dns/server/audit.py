@@ -6,9 +6,12 @@ here only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bossa.dns import names, tsig
 from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected
+from bossa.dns.reverse import Note
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
@@ -30,6 +33,13 @@ def changed(exchange: Exchange, step: Step) -> None:
     """Log what an update did."""
     zone = names.to_text(step.apex)
     log.info("update", client=str(exchange.address), by=exchange.caller.text, zone=zone, serial=step.serial_to)
+
+
+def followed(notes: Iterable[Note]) -> None:
+    """Log what became of the PTRs of the addresses that an edit changed; who may edit needs no rule for them."""
+    for note in notes:
+        name, zone = names.to_text(note.name), names.to_text(note.zone)
+        log.info(note.fate, name=name, address=note.address, zone=zone, why=note.why)
 
 
 def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:

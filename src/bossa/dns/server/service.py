@@ -13,13 +13,14 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bossa.dns import names
+from bossa.dns import names, reverse
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.server import audit
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -41,6 +42,8 @@ class _Edit:
     done: asyncio.Future[Step | None]
     step: Step | None = None
     declined: Declined | None = None
+    # What the reverse zones do along with it.
+    companions: reverse.Companions = reverse.NOTHING
 
     def settle(self, failed: StoreFailed | None = None) -> None:
         """Tell the waiting client how it ended; once."""
@@ -118,7 +121,9 @@ class Names:
             self._edits.put_nowait(edit)
         except asyncio.QueueFull:
             raise Refused(Rcode.SERVFAIL, f"{_WAITING} updates are waiting") from None
-        return await edit.done
+        step = await edit.done
+        audit.followed(edit.companions.notes)
+        return step
 
     async def run(self) -> None:
         """Take edits from the queue, batch after batch, until cancelled."""
@@ -181,7 +186,7 @@ class Names:
             except Declined as e:
                 edit.declined = e
             if edit.step is not None:
-                steps.append(edit.step)
+                steps += [edit.step, *edit.companions.steps]
         return steps
 
     def _decide_one(self, edit: _Edit, drafts: dict[bytes, Draft]) -> Step | None:
@@ -196,7 +201,22 @@ class Names:
         step = attempt.close()
         if step is not None:
             ground.apply(step.changes)
+            if self.options[edit.apex].ptr:
+                edit.companions = self._follow(step, drafts)
         return step
+
+    def _follow(self, step: Step, drafts: dict[bytes, Draft]) -> reverse.Companions:
+        """Decide on the batch's drafts what a step's addresses do to the reverse zones."""
+        companions = reverse.follow(
+            step, self.zones, lambda zone: drafts.setdefault(zone.apex, Draft(zone)), self._is_writable
+        )
+        for companion in companions.steps:
+            drafts[companion.apex].apply(companion.changes)
+        return companions
+
+    def _is_writable(self, apex: bytes) -> bool:
+        """Tell whether a zone's records are changed here, which its options say."""
+        return apex in self.options
 
     async def create_zone(
         self,
