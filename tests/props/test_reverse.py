@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bossa.dns import names, types
@@ -13,10 +13,12 @@ from bossa.dns.lookup import Zones
 from bossa.dns.zone import Mark, Origin
 from tests.unit.dns.reversal import FORWARD, REVERSE4, REVERSE6, change, zones
 
-_OWNERS = ("a", "b", "c.a", "*", "@")
-_ADDRESSES = ("A 10.0.0.1", "A 10.0.1.2", "A 10.1.0.3", "A 192.0.2.1", "AAAA 2001:db8::1")
+# Few, so that they meet.
+_OWNERS = ("a", "a", "b", "b", "*", "@")
+_ADDRESSES = ("A 10.0.0.1", "A 10.0.1.2", "AAAA 2001:db8::1")
 # What else may stand in a reverse zone, by whom.
-_FOREIGN = ("1.0.0 PTR a.t.", "2.1.0 PTR z.t.", "3.0.1 CNAME x.elsewhere.", "1.0.0 PTR z.t.", "1 NS ns.elsewhere.")
+_FOREIGN = ("1.0.0 PTR a.t.", "2.1.0 PTR z.t.", "2.1.0 CNAME x.elsewhere.", "1.0.0 PTR z.t.", "0 NS ns.elsewhere.")
+_SIXTH = "1" + ".0" * 23 + " PTR a.t."
 
 _owner = st.sampled_from(_OWNERS)
 _address = st.sampled_from(_ADDRESSES)
@@ -25,7 +27,9 @@ _addition = st.builds("+ {} {} {}".format, _owner, _ttl, _address)
 _deletion = st.builds("- {} {}".format, _owner, _address)
 _alias = st.builds("+ {} 60 CNAME a.t.".format, _owner.filter(lambda owner: owner != "@"))
 _line = _addition | _addition | _deletion | st.builds("- {}".format, _owner) | _alias
-_update = st.tuples(st.just(FORWARD), st.sampled_from((Origin.UPDATE, Origin.COMMAND)), st.lists(_line, max_size=4))
+_update = st.tuples(
+    st.just(FORWARD), st.sampled_from((Origin.UPDATE, Origin.COMMAND)), st.lists(_line, min_size=1, max_size=4)
+)
 _foreign_line = st.sampled_from(_FOREIGN).flatmap(
     lambda text: st.sampled_from(("+ " + " 7 ".join(text.split(maxsplit=1)), "- " + text))
 )
@@ -34,7 +38,7 @@ _foreign = st.tuples(
     st.sampled_from((Origin.COMMAND, Origin.FILE, Origin.UPDATE, Origin.SYSTEM)),
     st.lists(_foreign_line, max_size=2),
 )
-_history = st.lists(_update | _update | _foreign, max_size=15)
+_history = st.lists(_update | _update | _update | _foreign, min_size=3, max_size=20)
 
 
 def _ptrs(known: Zones) -> Iterator[tuple[bytes, bytes, Mark]]:
@@ -50,6 +54,7 @@ def _reverse_names(known: Zones, name: bytes) -> set[bytes]:
     return {names.reverse(str(ipaddress.ip_address(rdata))) for rdata in held}
 
 
+@settings(max_examples=200)
 @given(_history)
 def test_every_ptr_of_ours_points_to_a_name_that_holds_the_address(
     history: list[tuple[bytes, Origin, list[str]]],
@@ -62,11 +67,12 @@ def test_every_ptr_of_ours_points_to_a_name_that_holds_the_address(
                 assert owner in _reverse_names(known, target)
 
 
+@settings(max_examples=200)
 @given(_history)
 def test_no_history_of_the_forward_zone_touches_what_others_put_into_a_reverse_zone(
     history: list[tuple[bytes, Origin, list[str]]],
 ) -> None:
-    known = zones(reverse4="9.9.9 PTR z.t.")
+    known = zones(reverse4="1.0.0 PTR a.t.\n2.1.0 PTR b.t.\n", reverse6=_SIXTH)
     for stamp, (apex, origin, lines) in enumerate(history):
         before = {one for one in _ptrs(known) if one[2].origin != Origin.PTR}
         aliases = {owner for owner, rrset in known[REVERSE4].rrsets() if rrset.type == types.CNAME}
@@ -76,6 +82,7 @@ def test_no_history_of_the_forward_zone_touches_what_others_put_into_a_reverse_z
             assert {owner for owner, rrset in known[REVERSE4].rrsets() if rrset.type == types.CNAME} == aliases
 
 
+@settings(max_examples=200)
 @given(_history)
 def test_no_address_has_two_names_of_ours(history: list[tuple[bytes, Origin, list[str]]]) -> None:
     known = zones()

@@ -215,7 +215,7 @@ class Names:
         return companions
 
     def _is_writable(self, apex: bytes) -> bool:
-        """Tell whether a zone's records are changed here, which its options say."""
+        """Tell whether a zone's records are decided here, and not by a primary elsewhere."""
         return apex in self.options
 
     async def create_zone(
