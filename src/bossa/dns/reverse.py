@@ -178,7 +178,7 @@ def _another(rrset: RRset, name: bytes) -> bytes | None:
 
 
 def _is_given_away(owner: bytes, draft: Draft) -> bool:
-    """Tell whether the zone gives a name to another zone.  RFC 1034 §4.2.1"""
+    """Tell whether the zone gives a name, or one above it, to another zone.  RFC 1034 §4.2.1, RFC 6672 §2.3"""
     for name in names.ancestors(owner):
         if name == draft.apex:
             return False

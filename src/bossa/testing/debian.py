@@ -35,7 +35,7 @@ _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "nsd", "unbound")
 TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": _DEFAULT + _PEERS}
 
 # Releases whose package lists are read for names, as far as the system's sources know a server that has them.
-_RELEASES = ("oldoldstable", "oldstable", "stable", "unstable")
+_RELEASES = ("oldstable", "stable", "unstable")
 _HOMEPAGE = re.compile(r"^Homepage: *[a-z+]+://([^/:?#\s]+)", re.MULTILINE | re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PACKAGES = "Created-By: Packages"
@@ -123,8 +123,8 @@ def _package_lists(private: Path) -> str:
     call = {**os.environ, "APT_CONFIG": str(_private_apt(private, ())), "LC_ALL": "C"}
     _run(["apt-get", "-q", "update"], what, call)
     targets = ["apt-get", "indextargets", "--format"]
-    origins = _run([*targets, "$(ORIGIN) $(REPO_URI)", _PACKAGES], what, call).split("\n")
-    servers = [line.partition(" ")[2] for line in origins if line.startswith("Debian ")]
+    labels = _run([*targets, "$(LABEL) $(REPO_URI)", _PACKAGES], what, call).splitlines()
+    servers = [line.partition(" ")[2] for line in labels if line.startswith("Debian ")]
     if servers:
         lines = (f"deb {servers[0]} {release} main contrib non-free\n" for release in _RELEASES)
         (private / "none" / "releases.list").write_text("".join(lines))
