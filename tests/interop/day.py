@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ import dns.message
 # One try, and how often a question is asked before it counts as not answered: what stub resolvers do (resolv.conf(5)).
 _TRY_SECONDS = 6.0
 _TRIES = 2
-_SOCKETS = 32
+SOCKETS = 32
 _TYPES = ("A", "AAAA", "HTTPS")
 _TTL = 300
 
@@ -110,16 +110,16 @@ def questions(names: Sequence[str], chance: random.Random) -> list[Asked]:
 # The client
 
 
-def ask_all(port: int, asked: Sequence[Asked]) -> Outcome:
+def ask_all(port: int, asked: Iterable[Asked]) -> Outcome:
     """Ask everything at 127.0.0.1, a few dozen questions at a time, TCP after a truncated answer."""
     return asyncio.run(_ask_all(port, asked))
 
 
-async def _ask_all(port: int, asked: Sequence[Asked]) -> Outcome:
+async def _ask_all(port: int, asked: Iterable[Asked]) -> Outcome:
     client = _Client(port)
     queue = iter(asked)
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(_SOCKETS):
+        for _ in range(SOCKETS):
             tasks.create_task(client.work(queue))
     return Outcome(client.answers, client.slowest)
 

@@ -77,6 +77,14 @@ def resolver(domain_factory: DomainFactory, upstream: Upstream) -> Domain:
     return domain_factory(config_toml=f'[dns]\nforwarders = ["127.0.0.1:{upstream.port}"]\n')
 
 
+def ending_in_the_middle(upstream: Upstream, asked: list[Asked]) -> Iterator[Asked]:
+    """Yield the questions; with half of them under way or answered, the upstream ends."""
+    for number, one in enumerate(asked):
+        if number == len(asked) // 2:
+            upstream.end()
+        yield one
+
+
 def wrong(outcome: day.Outcome, expected: day.Outcome, *allowed: Answered) -> list[tuple[Asked, object, object]]:
     """Return the answers that are neither what the upstream says nor one of the allowed."""
     return [
@@ -107,18 +115,17 @@ def test_a_dead_upstream_takes_no_zone_with_it_and_makes_no_answer_wrong(
 ) -> None:
     """What cannot be known is SERVFAIL, at once and with the reason (RFC 8914 §4.24); our own names are answered."""
     asked = day.questions(names[::5], random.Random(2))
-    half = len(asked) // 2
     domain = resolver(domain_factory, upstream)
     expected = day.ask_all(upstream.port, sorted(set(asked)))
     own = day.ask_all(domain.dns_port, OWN)
-    assert [own.answers[one][0].code for one in OWN if own.answers[one][0]] == [NOERROR, NOERROR, NXDOMAIN]
-    assert wrong(day.ask_all(domain.dns_port, asked[:half]), expected) == []
-    upstream.end()
-    mixed = [one for question in asked[half:] for one in (question, *OWN)]
-    outcome = day.ask_all(domain.dns_port, mixed)
-    failed = Answered(SERVFAIL, frozenset())
+    assert [answer.code for one in OWN if (answer := own.answers[one][0])] == [NOERROR, NOERROR, NXDOMAIN]
+    mixed = [one for question in asked for one in (question, *OWN)]
+    outcome = day.ask_all(domain.dns_port, ending_in_the_middle(upstream, mixed))
     assert wrong(day.Outcome({one: outcome.answers.pop(one) for one in OWN}, 0), own) == []
+    failed = Answered(SERVFAIL, frozenset())
     assert wrong(outcome, expected, failed) == []
+    failures = sum(answers.count(failed) for answers in outcome.answers.values())
+    assert 0 < failures <= len(asked) // 2 + day.SOCKETS
     assert outcome.slowest < 6
     reply = domain.send(dns.message.make_query("never-asked.example.", "A", use_edns=0))
     assert reply.rcode() == SERVFAIL
