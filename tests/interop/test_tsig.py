@@ -259,10 +259,10 @@ def test_a_mac_shorter_than_half_the_hash_is_formerr(shared_domain: Domain, admi
     assert packets.rcode(shared_domain.exchange(request)) == FORMERR
 
 
-def test_an_empty_mac_in_a_request_verifies_nothing(shared_domain: Domain, admin: TsigKey, label: str) -> None:
-    """RFC 8945 §5.2.2.1 makes an exception for the error answers of §5.3.2 only; BIND says BADSIG."""
+def test_an_empty_mac_in_a_request_is_badsig(shared_domain: Domain, admin: TsigKey, label: str) -> None:
+    """RFC 8945 §5.2.2.1 makes an exception for the error answers of §5.3.2 only; BIND and Knot say the same."""
     reply = shared_domain.exchange(packets.sign(addition(shared_domain, label), admin, Signature(mac_size=0)))
-    assert packets.rcode(reply) in (FORMERR, NOTAUTH)
+    assert_unsigned_error(reply, BADSIG)
     assert shared_domain.values(label) == []
 
 
@@ -310,10 +310,10 @@ def test_a_tsig_record_of_another_class_is_formerr(shared_domain: Domain, admin:
     assert packets.rcode(shared_domain.exchange(request)) == FORMERR
 
 
-def test_a_tsig_record_with_a_ttl_is_not_accepted(shared_domain: Domain, admin: TsigKey) -> None:
+def test_a_tsig_record_with_a_ttl_is_formerr(shared_domain: Domain, admin: TsigKey) -> None:
     """RFC 8945 §4.2: TTL must be 0; BIND digests what came, and says BADSIG."""
     reply = shared_domain.exchange(packets.sign(soa_query(shared_domain), admin, Signature(ttl=1)))
-    assert packets.rcode(reply) in (FORMERR, NOTAUTH)
+    assert packets.rcode(reply) == FORMERR
 
 
 def test_a_tsig_record_cut_short_is_formerr_and_harms_nobody(shared_domain: Domain, admin: TsigKey) -> None:

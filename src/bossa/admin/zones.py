@@ -78,6 +78,7 @@ class ZoneSet(msgspec.Struct, frozen=True, kw_only=True):
     allow_transfer: tuple[str, ...] | None = None
     allow_query: tuple[str, ...] | None = None
     history: int | None = None
+    ptr: bool | None = None
 
 
 class ZoneImport(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +175,7 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
             allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
             allow_query=_networks(args.allow_query, old.allow_query),
             history=old.history if args.history is None else args.history,
+            ptr=old.ptr if args.ptr is None else args.ptr,
         )
         await office.names.set_options(zone.apex, new)
     return await zone_show(office, ZoneNamed(args.name))

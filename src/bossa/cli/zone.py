@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,15 @@ from bossa.dns.zone import Mark, Origin, RRset, Zone
 
 app = room("Zones: the names this server answers for.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The zone's name.")]
+
+
+class Switch(StrEnum):
+    """An option that is on or off."""
+
+    YES = "yes"
+    NO = "no"
+
+
 # Below so many lines nobody waits long enough for a progress bar.
 _LONG = 20_000
 
@@ -78,6 +88,9 @@ def set_(
         list[str] | None, typer.Option(metavar="CIDR", help="Who may ask: networks, or any.")
     ] = None,
     history: Annotated[int | None, typer.Option(metavar="STEPS", help="Steps kept for incremental transfers.")] = None,
+    ptr: Annotated[
+        Switch | None, typer.Option(help="Whether addresses that updates add and delete bring their PTR along.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change a zone's options; one given several times makes a list, which replaces the old one."""
@@ -86,6 +99,7 @@ def set_(
         allow_transfer=tuple(allow_transfer) if allow_transfer else None,
         allow_query=tuple(allow_query) if allow_query else None,
         history=history,
+        ptr=None if ptr is None else ptr is Switch.YES,
     )
     _show(call(data, zones.zone_set, args), json=json)
 
@@ -230,6 +244,7 @@ def _show(zone: zones.ZoneShown, *, json: bool) -> None:
             ("transfers allowed to", ", ".join(zone.options.allow_transfer) or "nobody"),
             ("questions allowed to", ", ".join(zone.options.allow_query) or "everybody"),
             ("history", f"{zone.options.history} steps"),
+            ("PTR records kept", "yes" if zone.options.ptr else "no"),
             ("rules of its own", len(zone.rules)),
         ]
     )

@@ -26,6 +26,8 @@ class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     history: int = 1000
     # One of the RFC 6303 zones that every fresh domain has.
     private_reverse: bool = False
+    # Whether an address that an update adds or deletes brings its PTR along.
+    ptr: bool = False
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bossa
+from bossa.files import atomic
 
 CHECKOUT = Path(bossa.__file__).resolve().parents[2]
 CLIENTS = CHECKOUT / ".cache" / "clients"
@@ -32,6 +33,13 @@ CLIENTS = CHECKOUT / ".cache" / "clients"
 _DEFAULT = ("bind9-dnsutils",)
 _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "nsd", "unbound")
 TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": _DEFAULT + _PEERS}
+
+# Releases whose package lists are read for names, as far as the system's sources know a server that has them.
+_RELEASES = ("oldstable", "stable", "unstable")
+_HOMEPAGE = re.compile(r"^Homepage: *[a-z+]+://([^/:?#\s]+)", re.MULTILINE | re.IGNORECASE)
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PACKAGES = "Created-By: Packages"
+_ONLY_RELEASES = {"sourcelist": "releases.list", "sourceparts": "parts"}
 
 _PROGRAM_FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 _STATUS = Path("/var/lib/dpkg/status")
@@ -89,6 +97,45 @@ def fetch(packages: Collection[str], *, clients: Path | None = None) -> list[str
         return sorted(archive.name.partition("_")[0] for archive in archives)
 
 
+def host_names(*, clients: Path | None = None) -> list[str]:
+    """The host names in the Homepage fields of Debian's package lists, sorted; the lists are fetched once."""
+    tree = CLIENTS if clients is None else clients
+    file = tree.with_suffix(".hosts")
+    tree.mkdir(parents=True, exist_ok=True)
+    with _only_one(tree.with_suffix(".lock")):
+        if not file.exists():
+            private = tree.with_suffix(".lists")
+            found = hosts_in(_package_lists(private))
+            atomic.replace(file, "".join(f"{name}\n" for name in sorted(found)).encode())
+            shutil.rmtree(private)
+    return file.read_text().split()
+
+
+def hosts_in(package_list: str) -> set[str]:
+    """The hosts of the Homepage fields, those that are whole names and no addresses."""
+    return {host for word in _HOMEPAGE.findall(package_list) if _HOST.fullmatch(host := word.lower())}
+
+
+def _package_lists(private: Path) -> str:
+    """Fetch the lists of the system's sources, then those of Debian's other releases from the same server."""
+    what = "cannot fetch Debian's package lists"
+    _expect_tools(what)
+    call = {**os.environ, "APT_CONFIG": str(_private_apt(private, ())), "LC_ALL": "C"}
+    _run(["apt-get", "-q", "update"], what, call)
+    targets = ["apt-get", "indextargets", "--format"]
+    labels = _run([*targets, "$(LABEL) $(REPO_URI)", _PACKAGES], what, call).splitlines()
+    servers = [line.partition(" ")[2] for line in labels if line.startswith("Debian ")]
+    if servers:
+        lines = (f"deb {servers[0]} {release} main contrib non-free\n" for release in _RELEASES)
+        (private / "none" / "releases.list").write_text("".join(lines))
+        (private / "none" / "parts").mkdir(exist_ok=True)
+        only = [f"-oDir::Etc::{option}={private / 'none'}/{value}" for option, value in _ONLY_RELEASES.items()]
+        _run(["apt-get", "-q", "update", *only], what, call)
+        targets[1:1] = only
+    files = _run([*targets, "$(FILENAME)", _PACKAGES], what, call).split()
+    return _run(["/usr/lib/apt/apt-helper", "cat-file", *files], what, call)
+
+
 def _stamp(tree: Path) -> Path:
     return tree / "unpacked"
 
@@ -118,9 +165,7 @@ def _only_one(path: Path) -> Iterator[None]:
 
 def _download(packages: Sequence[str], private: Path) -> list[Path]:
     what = f"cannot fetch {' '.join(packages)}"
-    missing = [tool for tool in ("apt-get", "apt-config", "dpkg-deb") if shutil.which(tool) is None]
-    if missing:
-        raise NoProgram(what, f"no {missing[0]} here", "run the tests on Debian or Ubuntu")
+    _expect_tools(what)
     settings = _private_apt(private, packages)
     call = {**os.environ, "APT_CONFIG": str(settings), "LC_ALL": "C"}
     # A source that fails is no harm unless it is the one we need, which the next step tells.
@@ -128,6 +173,12 @@ def _download(packages: Sequence[str], private: Path) -> list[Path]:
     fetch_only = ["apt-get", "-q", "-y", "--no-install-recommends", "--download-only", "install"]
     _run([*fetch_only, *packages], what, call, before=update)
     return sorted((private / "cache" / "archives").glob("*.deb"))
+
+
+def _expect_tools(what: str) -> None:
+    missing = [tool for tool in ("apt-get", "apt-config", "dpkg-deb") if shutil.which(tool) is None]
+    if missing:
+        raise NoProgram(what, f"no {missing[0]} here", "run the tests on Debian or Ubuntu")
 
 
 def _private_apt(private: Path, packages: Collection[str]) -> Path:

@@ -79,12 +79,14 @@ def test_a_mistyped_zone_is_told_its_nearest(office: Office) -> None:
 
 def test_options_that_are_not_named_stay(office: Office) -> None:
     add(office)
-    first = zones.ZoneSet(name="a.test", allow_transfer=("key:Second.", "net:192.0.2.0/24"), history=7)
+    first = zones.ZoneSet(name="a.test", allow_transfer=("key:Second.", "net:192.0.2.0/24"), history=7, ptr=True)
     asyncio.run(zones.zone_set(office, first))
     shown = asyncio.run(zones.zone_set(office, zones.ZoneSet(name="a.test", allow_query=("10.0.0.0/8",))))
     assert shown.options.allow_transfer == ("key:second", "net:192.0.2.0/24")
     assert shown.options.allow_query == ("10.0.0.0/8",)
     assert shown.options.history == 7
+    assert shown.options.ptr
+    assert not asyncio.run(zones.zone_set(office, zones.ZoneSet(name="a.test", ptr=False))).options.ptr
 
 
 def test_none_and_any_empty_the_lists(office: Office) -> None:

@@ -146,6 +146,17 @@ def test_zone_options_are_set_and_shown(office: Office, run: Run) -> None:
     assert shown["options"]["allow_transfer"] == ["key:k", "net:::1/128"]
 
 
+def test_ptr_upkeep_is_off_until_it_is_switched_on(office: Office, run: Run) -> None:
+    def kept(out: str) -> str:
+        return next(line for line in out.splitlines() if line.startswith("PTR records kept")).split()[-1]
+
+    assert kept(run("zone", "show", "bossa.test")[1]) == "no"
+    assert kept(run("zone", "set", "bossa.test", "--ptr", "yes")[1]) == "yes"
+    assert kept(run("zone", "set", "bossa.test", "--history", "5")[1]) == "yes"
+    assert kept(run("zone", "set", "bossa.test", "--ptr", "no")[1]) == "no"
+    assert run("zone", "set", "bossa.test", "--ptr", "maybe")[0] == 64
+
+
 def test_records_are_added_listed_and_removed(office: Office, run: Run) -> None:
     assert run("record", "add", "bossa.test", "www", "A", "192.0.2.1", "--ttl", "5m")[:2] == (
         0,

@@ -185,3 +185,33 @@ def test_the_clients_of_the_default_tier_start() -> None:
     done = subprocess.run([*debian.program("dig"), "-v"], env=debian.environment(), capture_output=True, text=True)
     assert done.returncode == 0
     assert "DiG" in done.stdout + done.stderr
+
+
+def test_hosts_are_those_of_homepage_fields_that_are_names() -> None:
+    fields = [
+        "Homepage: https://www.Example.org/path",
+        "Homepage:http://git.example.org:8080",
+        "homepage: https://example.org?x=1",
+        "Homepage: https://192.0.2.1/",
+        "Homepage: https://localhost/",
+        "Homepage: https://http://example.net",
+        "Homepage: https://bad_label.example.org/",
+        "Description: see https://elsewhere.example/",
+        " Homepage: https://indented.example/",
+    ]
+    assert debian.hosts_in("Package: x\n" + "\n".join(fields)) == {"www.example.org", "git.example.org", "example.org"}
+
+
+def test_host_names_are_fetched_once(clients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+
+    def lists(private: Path) -> str:
+        calls.append(private)
+        private.mkdir()
+        return "Homepage: https://b.example/\nHomepage: https://a.example/\nHomepage: https://b.example/x\n"
+
+    monkeypatch.setattr(debian, "_package_lists", lists)
+    assert debian.host_names(clients=clients) == ["a.example", "b.example"]
+    assert debian.host_names(clients=clients) == ["a.example", "b.example"]
+    assert len(calls) == 1
+    assert not calls[0].exists()

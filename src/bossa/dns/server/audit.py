@@ -6,11 +6,13 @@ here only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from bossa.dns import names, tsig
 from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected
+from bossa.dns.reverse import Note
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
@@ -35,6 +37,13 @@ def changed(exchange: Exchange, step: Step) -> None:
     """Log what an update did."""
     client, by, zone = _text(exchange.address), exchange.caller.text, _zone_text(step.apex)
     log.info("update", client=client, by=by, zone=zone, serial=step.serial_to)
+
+
+def followed(notes: Iterable[Note]) -> None:
+    """Log what became of the PTRs of the addresses that an edit changed; who may edit needs no rule for them."""
+    for note in notes:
+        name, zone = names.to_text(note.name), names.to_text(note.zone)
+        log.info(note.fate, name=name, address=note.address, zone=zone, why=note.why)
 
 
 def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:

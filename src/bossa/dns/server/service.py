@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bossa.dns import names
+from bossa.dns import names, reverse
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.server import audit
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -45,13 +46,18 @@ class _Edit:
     decide: Decide
     settled: Settled
     outcome: Step | Declined | None = None
+    # What the reverse zones do along with it.
+    companions: reverse.Companions = reverse.NOTHING
     is_settled: bool = False
 
     def settle(self, failed: StoreFailed | None = None) -> None:
         """Tell whoever waits how it ended; once."""
-        if not self.is_settled:
-            self.is_settled = True
-            self.settled(failed or self.outcome)
+        if self.is_settled:
+            return
+        self.is_settled = True
+        self.settled(failed or self.outcome)
+        if failed is None:
+            audit.followed(self.companions.notes)
 
 
 class Reserved(Container[bytes]):
@@ -204,7 +210,7 @@ class Names:
                 edit.outcome = e
                 continue
             if step is not None:
-                steps.append(step)
+                steps += [step, *edit.companions.steps]
         return steps
 
     def _decide_one(self, edit: _Edit, drafts: dict[bytes, Draft]) -> Step | None:
@@ -219,7 +225,22 @@ class Names:
         step = attempt.close()
         if step is not None:
             ground.apply(step.changes)
+            if self.options[edit.apex].ptr:
+                edit.companions = self._follow(step, drafts)
         return step
+
+    def _follow(self, step: Step, drafts: dict[bytes, Draft]) -> reverse.Companions:
+        """Decide on the batch's drafts what a step's addresses do to the reverse zones."""
+        companions = reverse.follow(
+            step, self.zones, lambda zone: drafts.setdefault(zone.apex, Draft(zone)), self._is_writable
+        )
+        for companion in companions.steps:
+            drafts[companion.apex].apply(companion.changes)
+        return companions
+
+    def _is_writable(self, apex: bytes) -> bool:
+        """Tell whether a zone's records are decided here, and not by a primary elsewhere."""
+        return apex in self.options
 
     async def create_zone(
         self,

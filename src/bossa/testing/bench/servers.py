@@ -71,10 +71,12 @@ def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
 
 
 @contextmanager
-def bossa(home: Path, zones: Mapping[str, Path], prepare: Callable[[Domain], None] | None = None) -> Iterator[Served]:
+def bossa(
+    home: Path, zones: Mapping[str, Path], prepare: Callable[[Domain], None] | None = None, config_toml: str = ""
+) -> Iterator[Served]:
     """Run bossa with one query worker and some zones until the block ends; ``prepare`` does what else it needs."""
     home.mkdir()
-    domain = Domain(home)
+    domain = Domain(home, config_toml=config_toml)
     try:
         domain.start()
         for name, file in zones.items():
