@@ -30,6 +30,7 @@ from bossa.dns.server.channel import (
 from bossa.dns.server.desk import Desk
 from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
+from bossa.net.parent import die_with_parent
 from bossa.net.udp import Batches, open_batch
 
 # Seconds between two reports of the counters.
@@ -166,6 +167,8 @@ def main(arguments: list[str]) -> None:
     """Run a worker on inherited sockets."""
     # Ctrl-C reaches the whole group of a terminal; the owner decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An owner that was killed starts anew on the same ports, which must not be held by its last workers.
+    die_with_parent()
     edns_size, progress, *fds = map(int, arguments)
     orders, asks, *udp = [socket.socket(fileno=fd) for fd in fds]
     worker = Worker(edns_size, Progress(progress), orders, asks, udp)
