@@ -30,13 +30,15 @@ from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
 from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
 from bossa.config.errors import ConfigError
-from bossa.config.settings import Settings
+from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
+from bossa.dns.cache import Cache
 from bossa.dns.names import to_text
 from bossa.dns.server import nearness
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
+from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
@@ -107,10 +109,22 @@ class Server:
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
         self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._owner = Owner(self._names, opening.answer_settings(settings), self._forwarder.ask, time.time)
+        self._resolver = self._new_resolver()
+        self._owner = Owner(self._names, opening.answer_settings(settings), self._resolver, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
+
+    def _new_resolver(self) -> Resolver:
+        settings, zones = self._settings.dns, self._names.zones
+        resolver = Resolver(
+            self._forwarder.fetch,
+            Cache(settings.cache_octets, settings.serve_stale),
+            time.monotonic,
+            ours=lambda name: zones.find(name) is not None,
+        )
+        resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
+        return resolver
 
     async def start(self) -> None:
         """Come up; returns when questions are answered and the banner is out."""
@@ -304,13 +318,21 @@ class Server:
         self._owner.settings = opening.answer_settings(self._settings)
         self._office.md5 = self._settings.dns.tsig_md5
         self._pool.set_near(nearness.encode(self._settings.dns.recursion))
-        self._forwarder.use(opening.upstreams(self._settings))
+        self._renew_forwarding(difference)
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
         lines += [f"{change} (needs a restart)" for change in difference.restart]
         log.info("settings read again", changes=lines)
         return lines or ["nothing has changed"]
+
+    def _renew_forwarding(self, difference: Difference) -> None:
+        """Take what is new about questions passed on; what other upstreams said is forgotten."""
+        self._forwarder.use(opening.upstreams(self._settings))
+        self._resolver.max_ttl = self._settings.dns.cache_max_ttl
+        self._resolver.cache.stale = self._settings.dns.serve_stale
+        if any(change.key == "dns.forwarders" for change in difference.now):
+            self._resolver.forget_all()
 
     async def _reload_by_signal(self) -> None:
         try:
