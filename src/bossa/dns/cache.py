@@ -14,7 +14,7 @@ from bossa.dns.remembered import is_of
 from bossa.dns.shelf import Shelf
 
 # The object with its numbers, and its place in a table; measured.
-_OVERHEAD = 600
+_OVERHEAD = 450
 _PER_RECORD = 36
 
 

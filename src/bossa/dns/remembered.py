@@ -27,7 +27,7 @@ _CD = 0x0010
 _PREFETCH_SHARE = 10
 PREFETCH_LEAST = 10
 # Key and value in two tables, the object, the written answer's head and the small numbers.
-_OVERHEAD = 620
+_OVERHEAD = 400
 _MAX_HEADS = 4096
 # What follows the question in a key, by DO + 2 CD.
 _MARKS = (b"", b"\x01", b"\x02", b"\x03")
