@@ -28,7 +28,7 @@ def asked(name: str, rtype: str = "A", **how: bool) -> Asked:
 def answer(
     question: Asked, *lines: str, rcode: int = 0, flags: int = 0, ede: tuple[dns.edns.EDEOption, ...] = ()
 ) -> relay.Answer:
-    """Return a resolver's answer of lines ``OWNER TTL TYPE DATA``; before them a section may stand, as ``authority:``."""
+    """Return a resolver's answer of lines ``OWNER TTL TYPE DATA``, before which a section may stand."""
     asks = dns.message.from_wire(relay.upstream_query(question, 7, edns=True))
     made = dns.message.make_response(asks, our_payload=1232)
     made.flags |= flags | dns.flags.AA | dns.flags.AD
