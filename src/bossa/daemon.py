@@ -28,7 +28,7 @@ from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import CacheStatus, Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
@@ -38,7 +38,7 @@ from bossa.dns.server import nearness
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
-from bossa.dns.server.resolver import Resolver
+from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
@@ -175,7 +175,7 @@ class Server:
             except ConfigError as e:
                 raise opening.trouble(e, self._data) from None
 
-        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload, memory=self._resolver)
         return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
@@ -300,6 +300,7 @@ class Server:
             queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(self._pool.prepared_answers().values())),
             updates=_update_counts(),
             store=self._store_status(),
+            cache=CacheStatus.of(self._resolver),
         )
 
     def _store_status(self) -> StoreStatus:
@@ -350,6 +351,11 @@ class Server:
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
+        cache, counts = self._resolver.cache, self._resolver.counts
+        process.read("bossa_dns_cache_questions_total", lambda: {(how,): counts[how] for how in ASKED})
+        process.read("bossa_dns_cache_prefetches_total", lambda: {(): counts["prefetches"]})
+        process.read("bossa_dns_cache_entries", lambda: {(): len(cache)})
+        process.read("bossa_dns_cache_bytes", lambda: {(): cache.octets})
         process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})
         process.read("bossa_store_size_bytes", lambda: {(): self._store_status().size})
 

@@ -58,6 +58,18 @@ def key_name(key: bytes) -> bytes:
     return key[: end + 1]
 
 
+def key_type(key: bytes) -> int:
+    """Return the type in a key."""
+    at = len(key_name(key))
+    return int.from_bytes(key[at : at + 2], "big")
+
+
+def key_mark(key: bytes) -> tuple[bool, bool]:
+    """Return the bits DO and CD in a key."""
+    bits = _MARKS.index(key[len(key_name(key)) + 4 :])
+    return bool(bits & 1), bool(bits & 2)
+
+
 def is_of(key: bytes, name: bytes, *, tree: bool) -> bool:
     """Tell whether a key is one of a name (itself a key), or with ``tree`` of a name at or below it."""
     at = 0
@@ -153,9 +165,7 @@ class Remembered:
             elif fill is None:
                 self._shelf.pop(key)
             else:
-                # Behind the question's class comes the mark, if any.
-                mark = key[len(key_name(key)) + 4 :]
-                self._shelf.put(key, _Held(fill, _CD if mark >= _MARKS[2] else 0))
+                self._shelf.put(key, _Held(fill, _CD if key_mark(key)[1] else 0))
 
     def _forget(self, what: Forget) -> None:
         if what is None:

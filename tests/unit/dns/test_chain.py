@@ -114,7 +114,8 @@ def records(chain: Chain) -> list[str]:
     ],
     ids=[
         "out", "to NXDOMAIN", "to NODATA", "to a failure", "out and back", "back to nothing", "a loop",
-        "below a delegation", "into a hidden zone", "to a hidden zone at once", "never out", "to an answer to something else",
+        "below a delegation", "into a hidden zone", "to a hidden zone at once", "never out",
+        "to an answer to something else",
     ],
 )  # fmt: skip
 def test_a_chain_is_followed_through_all_zones(

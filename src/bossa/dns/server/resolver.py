@@ -23,6 +23,8 @@ from bossa.dns.remembered import FORGET, Fill, Forget
 # How many clients may wait for one answer, and how many answers may be fetched that nobody waits for.
 _MAX_WAITING = 512
 _MAX_REFRESHES = 64
+# How questions end that are not for our zones; a stale answer was a miss before.
+ASKED = ("hits", "misses", "stale")
 
 Fetch = Callable[[Asked], Awaitable[Answer | Unanswered]]
 PublishFill = Callable[[bytes, Fill | Forget], None]
@@ -82,13 +84,18 @@ class Resolver:
         self.edns_size = EDNS_SIZE
         self.max_ttl = MAX_TTL
         self.patience = Patience()
-        # hits, misses, stale, prefetches.
+        # ASKED, and prefetches.
         self.counts: Counter[str] = Counter()
         self._fetch = fetch
         self._clock = clock
         self._publish = publish
         self._ours = ours
         self._flights: dict[bytes, _Flight] = {}
+
+    @property
+    def now(self) -> float:
+        """The present moment on the clock of the answers' times."""
+        return self._clock()
 
     async def ask(self, query: bytes, limit: int) -> bytes:
         """Return the answer to a client's query, in at most ``limit`` octets; raises WireError for an unreadable one.
