@@ -14,8 +14,8 @@ from bossa.admin.status import CacheStatus
 from bossa.admin.upkeep import START
 from bossa.dns import types
 from bossa.dns.cache import size
-from bossa.dns.entry import Entry, Kind
-from bossa.dns.remembered import key_mark, key_name, key_type
+from bossa.dns.entry import Entry
+from bossa.dns.remembered import is_of, key_mark, key_name, key_type
 
 _BUSIEST = 10
 # More lines than anybody reads; their number is told all the same.
@@ -67,13 +67,14 @@ class CacheFlushed(msgspec.Struct, frozen=True):
 async def cache_show(office: Office, args: CacheShow) -> CacheShown:
     """Show a name's answers, or the state of the cache with the answers asked for most."""
     memory = _memory(office, "show")
-    now = memory.now
-    if args.name:
-        found = memory.cache.of(words.absolute(args.name), tree=False)
+    now, name = memory.now, words.absolute(args.name) if args.name else None
+    useful = [(key, entry) for key, entry in memory.cache.entries() if now < memory.cache.last_use(entry)]
+    if name is not None:
+        found = [(key, entry) for key, entry in useful if is_of(key, name, tree=False)]
     else:
-        found = heapq.nlargest(_BUSIEST, memory.cache.entries(), key=lambda item: item[1].hits)
+        found = heapq.nlargest(_BUSIEST, useful, key=lambda item: item[1].hits)
     lines = [_line(key, entry, now) for key, entry in found[:_MOST]]
-    stale = sum(1 for _, entry in memory.cache.entries() if _is_stale(entry, now))
+    stale = sum(1 for _, entry in useful if now >= entry.end)
     return CacheShown(cache=CacheStatus.of(memory), stale_entries=stale, answers=lines)
 
 
@@ -93,10 +94,6 @@ def _memory(office: Office, what: str) -> Memory:
         why = f"no server runs on {office.data}, and there is no cache without one"
         raise Failure(f"cache {what}", why, START, Exit.UNREACHABLE)
     return office.memory
-
-
-def _is_stale(entry: Entry, now: float) -> bool:
-    return entry.kind is not Kind.FAILURE and now >= entry.end
 
 
 def _line(key: bytes, entry: Entry, now: float) -> CacheLine:

@@ -76,14 +76,10 @@ class Cache:
         """Yield everything; nothing may change meanwhile."""
         return self._shelf.items()
 
-    def of(self, name: bytes, *, tree: bool) -> list[tuple[bytes, Entry]]:
-        """Return a name's entries, with ``tree`` those of all names below it too."""
-        return [(key, entry) for key, entry in self.entries() if is_of(key, name, tree=tree)]
-
     def forget(self, name: bytes, *, tree: bool) -> int:
         """Forget a name, or a tree of names; return how many entries that were."""
-        gone = self.of(name, tree=tree)
-        for key, _ in gone:
+        gone = [key for key, _ in self.entries() if is_of(key, name, tree=tree)]
+        for key in gone:
             self._shelf.pop(key)
         return len(gone)
 

@@ -26,6 +26,9 @@ _MAX_REFRESHES = 64
 # How questions end that are not for our zones; a stale answer was a miss before.
 ASKED = ("hits", "misses", "stale")
 
+# Codes that say something about the name.  RFC 8767 §4
+_ANSWERS = frozenset((Rcode.NOERROR, Rcode.NXDOMAIN, Rcode.YXDOMAIN))
+
 Fetch = Callable[[Asked], Awaitable[Answer | Unanswered]]
 PublishFill = Callable[[bytes, Fill | Forget], None]
 
@@ -215,7 +218,7 @@ class Resolver:
         assert isinstance(outcome, Answer), "whoever did not answer has failed"
         kept = entry.remember(outcome, now, self.max_ttl)
         if kept is None:
-            if self.cache.pop(key) is not None:
+            if not outcome.truncated and self.cache.pop(key) is not None:
                 # There is a newer answer, though none to keep.
                 self._publish(key, None)
             return outcome
@@ -239,4 +242,4 @@ def is_failure(outcome: Outcome) -> bool:
     """Tell whether an outcome is none of use."""
     if isinstance(outcome, Entry):
         return outcome.kind is Kind.FAILURE
-    return isinstance(outcome, Unanswered) or (isinstance(outcome, Answer) and outcome.rcode == Rcode.SERVFAIL)
+    return isinstance(outcome, Unanswered) or (isinstance(outcome, Answer) and outcome.rcode not in _ANSWERS)
