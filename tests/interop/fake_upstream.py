@@ -32,6 +32,8 @@ class FakeUpstream:
         self.silent = False
         self.rcode: int | None = None
         self.extended: dns.edns.EDEOption | None = None
+        # Whose SOA comes with negative answers: that of the name's parent, or this.
+        self.apex: dns.name.Name | None = None
         self.use(*records)
         self._udp, self._tcp = _one_port_for_both()
         self.address: tuple[str, int] = self._udp.getsockname()[:2]
@@ -86,7 +88,7 @@ class FakeUpstream:
             name = aliases[0][0].target
         if not found:
             reply.set_rcode(0 if at else 3)
-            reply.authority.append(dns.rrset.from_text(name.parent(), 7200, "IN", "SOA", SOA))
+            reply.authority.append(dns.rrset.from_text(self.apex or name.parent(), 7200, "IN", "SOA", SOA))
 
     def _serve_udp(self) -> None:
         self._udp.settimeout(0.05)

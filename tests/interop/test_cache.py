@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import dns.edns
 import dns.flags
 import dns.message
+import dns.name
 import pytest
 
 from bossa.testing.debian import environment, program
@@ -230,11 +231,14 @@ def test_an_outside_alias_to_a_name_that_only_we_know_is_completed(domain: Domai
 def test_a_name_below_a_delegation_is_resolved_for_those_who_may_recurse(
     domain: Domain, upstream: FakeUpstream
 ) -> None:
-    """Others, and these when nobody answers, get the referral.  RFC 1034 §4.3.1"""
+    """Others, and these when nobody answers who knows of the delegation, get the referral.  RFC 1034 §4.3.1"""
     assert said(ask(domain, "far.sub")) == ["far.sub.bossa.test. 192.0.2.5"]
     assert said(ask(domain, "below")) == ["below.bossa.test. far.sub.bossa.test.", "far.sub.bossa.test. 192.0.2.5"]
     referral = domain.ask("far.sub")
     assert (referral.answer, said_authority(referral)) == ([], ["sub.bossa.test. ns.sub.bossa.test."])
+    assert ask(domain, "gone.sub").rcode() == 3
+    upstream.apex = dns.name.root
+    assert said_authority(ask(domain, "internal.sub")) == ["sub.bossa.test. ns.sub.bossa.test."]
     upstream.rcode = 2
     assert said_authority(ask(domain, "near.sub")) == ["sub.bossa.test. ns.sub.bossa.test."]
 

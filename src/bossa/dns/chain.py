@@ -16,6 +16,8 @@ from bossa.dns.message import EDE_OPTION, Edns, Flag, Message, Question, RawReco
 from bossa.dns.zone import RRset
 from bossa.wire import Reader, WireError
 
+# What stands above the names that it renames.  RFC 6672 §3.1
+_ABOVE = frozenset((types.DNAME, types.RRSIG))
 # What of a negative answer's authority section goes along.
 _PROOFS = frozenset((types.SOA, types.RRSIG, types.NSEC, types.NSEC3))
 
@@ -69,7 +71,7 @@ class Chain:
         theirs = set(path[:entered])
         for record in message.answer:
             owner = record.owner.lower()
-            if owner in theirs or (record.type == types.DNAME and any(names.is_below(n, owner) for n in theirs)):
+            if owner in theirs or (record.type in _ABOVE and any(names.is_below(name, owner) for name in theirs)):
                 self._answer.answer.append(_owned(message, record))
         if entered < len(path):
             self._seen |= theirs

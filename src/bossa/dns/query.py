@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bossa.dns import types
+from bossa.dns import names, types
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
-from bossa.dns.message import Flag, Reply
+from bossa.dns.message import Flag, Message, Reply
 from bossa.dns.policy import Network
 
 _TRANSFERS = (types.AXFR, types.IXFR)
@@ -28,6 +28,18 @@ class PassOn:
 
     hidden: frozenset[bytes] = frozenset()
     instead: Reply | None = None
+
+    def is_answered(self, message: Message) -> bool:
+        """Tell whether what another resolver says is an answer.
+
+        That a name below our delegation does not exist is not, where it has
+        this from above the delegation, of which it does not know then.
+        """
+        if self.instead is None or message.rcode == Rcode.NOERROR:
+            return True
+        cut = self.instead.authority[0][0]
+        knows = any(r.type == types.SOA and names.is_below(r.owner.lower(), cut) for r in message.authority)
+        return message.rcode == Rcode.NXDOMAIN and knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class Owner:
         if isinstance(answer, query.Follow):
             return Work(partial(self._counted, exchange, self._recursion.follow, answer))
         if isinstance(answer, query.PassOn):
-            known = self._recursion.at_once(exchange)
+            known = self._recursion.at_once(exchange, answer)
             if known is None:
                 return Work(partial(self._counted, exchange, self._recursion.pass_on, answer))
             answer = known

@@ -11,7 +11,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.message import MAX_MESSAGE, Flag, Message
 from bossa.dns.query import Follow, PassOn
 from bossa.dns.relay import Asked
-from bossa.dns.server.resolver import Outcome, Resolver, is_failure
+from bossa.dns.server.resolver import Outcome, Resolver
 
 
 class Recursion:
@@ -22,8 +22,10 @@ class Recursion:
         self._zones = zones
         self._clock = clock
 
-    def at_once(self, exchange: Exchange) -> bytes | None:
-        """Return the answer to a question that is not ours from memory; None when somebody has to be asked."""
+    def at_once(self, exchange: Exchange, why: PassOn) -> bytes | None:
+        """Return the answer to a question that is not ours from memory; None when that takes more than a look."""
+        if why.instead is not None:
+            return None
         asked = self._asked(exchange)
         found = self._resolver.at_once(asked)
         return None if found is None else self._written(exchange, asked, found)
@@ -32,12 +34,13 @@ class Recursion:
         """Answer a question that is not ours."""
         asked = self._asked(exchange)
         outcome = await self._resolver.resolve(asked)
-        if why.instead is not None and is_failure(outcome):
-            return self._later_on(exchange).finish(why.instead)
-        if self._resolver.dead_end(outcome) is None:
+        if why.instead is None and self._resolver.dead_end(outcome) is None:
             return self._written(exchange, asked, outcome)
+        message = Message.decode(self._resolver.write(asked, outcome, MAX_MESSAGE))
+        if why.instead is not None and not why.is_answered(message):
+            return self._later_on(exchange).finish(why.instead)
         chain = Chain(self._zones, exchange.message.questions[0], why.hidden)
-        chain.take(Message.decode(self._resolver.write(asked, outcome, MAX_MESSAGE)))
+        chain.take(message)
         return await self._complete(exchange, chain)
 
     async def follow(self, exchange: Exchange, why: Follow) -> bytes:
