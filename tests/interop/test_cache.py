@@ -147,7 +147,7 @@ def test_stale_answers_are_told_when_the_upstream_has_died(domain: Domain, upstr
     assert said(ask(domain, "brief.example.org.")) == ["brief.example.org. 192.0.2.2"]
     upstream.silent = True
     time.sleep(2.1)
-    for patience in (2.6, 0.5, 0.5):
+    for patience in (4.5, 1.2, 1.2):
         started = time.monotonic()
         reply = ask(domain, "brief.example.org.")
         assert time.monotonic() - started < patience
@@ -161,7 +161,7 @@ def test_with_all_upstreams_dead_there_is_servfail_with_the_reason_in_bounded_ti
 ) -> None:
     """RFC 8914 §4.23: extended error 22; the second time at once, and as remembered (RFC 9520 §3.2)."""
     upstream.silent = True
-    for patience, expected in ((8.0, [22]), (0.5, [22, 13])):
+    for patience, expected in ((9.0, [22]), (1.2, [22, 13])):
         started = time.monotonic()
         reply = ask(domain, "other.example.org.")
         assert (reply.rcode(), errors(reply)) == (2, expected)
@@ -186,8 +186,9 @@ def test_what_is_asked_for_often_is_fetched_before_its_end(domain: Domain, upstr
 
     started = time.monotonic()
     assert until(ask_on, 12)
-    assert 8 < time.monotonic() - started < 10
-    assert ask(domain, "often.example.org.").answer[0].ttl >= 9
+    assert time.monotonic() - started > 8
+    state = json.loads(domain.run("cache", "show", "--json", check=True).stdout)["cache"]
+    assert (state["misses"], state["prefetches"]) == (1, 1)
 
 
 def test_an_alias_out_of_our_zones_is_followed(domain: Domain, upstream: FakeUpstream) -> None:

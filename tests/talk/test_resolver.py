@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 
 import dns.edns
@@ -13,10 +14,17 @@ from bossa.dns import names
 from bossa.dns.cache import Cache
 from bossa.dns.entry import asked_key
 from bossa.dns.errors import Ede
+from bossa.dns.exchange import Exchange, Settings, open_exchange
+from bossa.dns.lookup import Zones
+from bossa.dns.names import to_text
+from bossa.dns.query import Follow
+from bossa.dns.query import answer as decide
 from bossa.dns.relay import Answer, Asked, Unanswered
 from bossa.dns.remembered import FORGET, Fill, Forget
-from bossa.dns.server.resolver import Patience, Resolver
+from bossa.dns.server.recursion import Recursion
+from bossa.dns.server.resolver import ASKED, Patience, Resolver
 from tests.unit.dns.replies import answer, asked, query
+from tests.unit.dns.specimens import zone
 
 WWW = "www.example.org."
 A = f"{WWW} 300 A 192.0.2.1"
@@ -45,8 +53,9 @@ class Upstream:
 
     async def fetch(self, question: Asked) -> Answer | Unanswered:
         self.asked.append(question)
+        say = self.say
         await asyncio.sleep(self.pause)
-        return self.say(question)
+        return say(question)
 
 
 class Talk:
@@ -225,7 +234,7 @@ def test_when_upstreams_are_dead_the_stale_answer_is_told_for_thirty_seconds() -
                 reply = await talk.ask()
                 assert (reply.rcode(), errors(reply)) == (rcode, [code])
                 assert (reply.answer + reply.authority)[0].ttl == 30
-                assert talk.resolver.counts["stale"] == 1
+                assert [talk.resolver.counts[how] for how in ASKED] == [0, 1, 1]
 
     run(main())
 
@@ -339,6 +348,27 @@ def test_workers_learn_what_may_be_told_again_and_forget_what_is_forgotten() -> 
     run(main())
 
 
+def test_an_answer_that_was_under_way_when_its_name_was_forgotten_is_not_remembered() -> None:
+    async def main() -> None:
+        for forget in (
+            lambda talk: talk.resolver.forget_all(),
+            lambda talk: talk.resolver.forget(names.from_text("example.org."), tree=True),
+        ):
+            talk = Talk(Upstream(A))
+            talk.upstream.pause = 0.05
+            early = asyncio.create_task(talk.ask())
+            await asyncio.sleep(0.02)
+            forget(talk)
+            talk.upstream.lines(NEW)
+            late = asyncio.create_task(talk.ask())
+            assert said(await early) == ("192.0.2.1", 300)
+            assert said(await late) == said(await talk.ask()) == ("192.0.2.2", 300)
+            assert len(talk.upstream.asked) == 2
+            assert [key for key, _ in talk.fills] == [FORGET, asked_key(asked(WWW))]
+
+    run(main())
+
+
 def test_a_chain_that_ends_in_nothing_in_a_zone_of_ours_is_not_told_by_workers_nor_at_once() -> None:
     async def main() -> None:
         inner = names.from_text("inner.home.")
@@ -370,5 +400,31 @@ def test_a_bug_in_the_forwarder_reaches_every_client_and_ends_with_its_question(
         assert [type(one) for one in ended] == [ValueError] * 3
         talk.upstream.lines(A)
         assert said(await talk.ask()) == ("192.0.2.1", 300)
+
+    run(main())
+
+
+def test_a_chain_of_slow_answers_ends_in_servfail_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bossa.dns.server.recursion._CHAIN_SECONDS", 0.1)
+
+    async def main() -> None:
+        lines = "\n".join(f"n{i} CNAME n{i}.example.org." for i in range(20))
+        zones = Zones({one.apex: one for one in (zone("home.test.", lines),)})
+        talk = Talk(Upstream())
+        talk.upstream.pause = 0.04
+        talk.upstream.say = lambda question: answer(
+            question, f"{to_text(question.question[:-4])} 60 CNAME n{len(talk.upstream.asked)}.home.test."
+        )
+        wire = query("n0.home.test.").to_wire()
+        settings = Settings(recursion=(ipaddress.ip_network("192.0.2.0/24"),))
+        exchange = open_exchange(wire, ipaddress.ip_address("192.0.2.1"), {}, 1000, settings, tcp=False)
+        assert isinstance(exchange, Exchange)
+        why = decide(exchange, zones, {})
+        assert isinstance(why, Follow)
+        started = asyncio.get_running_loop().time()
+        reply = dns.message.from_wire(await Recursion(talk.resolver, zones, lambda: 1000).follow(exchange, why))
+        assert asyncio.get_running_loop().time() - started < 1
+        assert (reply.rcode(), errors(reply), reply.answer) == (2, [22], [])
+        await talk.settle()
 
     run(main())

@@ -85,7 +85,7 @@ class CacheStatus(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def hit_rate(self) -> float | None:
         """The share of questions that were answered from memory, None before the first."""
-        asked = self.hits + self.misses
+        asked = self.hits + self.misses + self.stale
         return self.hits / asked if asked else None
 
 

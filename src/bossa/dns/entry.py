@@ -10,7 +10,7 @@ for what is over, RFC 9520 §3.2 for how long a failure lasts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from bossa.dns import names, relay, types
@@ -22,7 +22,7 @@ from bossa.dns.remembered import Fill, key_of, prefetch_at, with_ttls_less
 from bossa.dns.zone import soa_minimum
 from bossa.wire import Reader, WireError
 
-# The longest that an answer is kept, unless configured.  RFC 8767 §4 says days rather than weeks.
+# The longest that an answer is kept, unless configured; RFC 8767 §4 recommends a week at most.
 MAX_TTL = 86400
 # RFC 2308 §5 finds one to three hours sensible.
 MAX_NEGATIVE_TTL = 10800
@@ -65,8 +65,8 @@ class Entry:
     dead_end: bytes | None = None
     hits: int = 0
     # Whether it was asked for anew before its end, and until when it is not asked for anew after that failed.
-    refreshed: bool = field(default=False)
-    retry_at: float = field(default=0.0)
+    refreshed: bool = False
+    retry_at: float = 0.0
 
     @property
     def end(self) -> int:
@@ -120,10 +120,10 @@ def remember(answer: Answer, now: float, max_ttl: int = MAX_TTL) -> Entry | None
     if chain is None or any(record.rclass != types.IN for record in shown):
         return None
     kind = _kind(message, answer.rcode, chain[-1])
-    ttls = list(_ttls(message, shown, kind, max_ttl, chain[-1]))
     if kind is not Kind.POSITIVE and not _has_soa(message, chain[-1]):
         return None
-    if not ttls or not min(ttls):
+    ttls = list(_ttls(message, shown, kind, max_ttl))
+    if not min(ttls):
         return None
     start = HEADER + len(message.questions[0].name) + 4
     places = tuple(record.rdata - 6 - start for record in shown)
@@ -193,7 +193,7 @@ def _has_soa(message: Message, last: bytes) -> bool:
     return any(r.type == types.SOA and names.is_below(last, r.owner.lower()) for r in message.authority)
 
 
-def _ttls(message: Message, shown: Sequence[RawRecord], kind: Kind, max_ttl: int, last: bytes) -> Iterator[int]:
+def _ttls(message: Message, shown: Sequence[RawRecord], kind: Kind, max_ttl: int) -> Iterator[int]:
     """Yield the TTL of each record as it is kept: at most ``max_ttl``, a negative answer's SOA at most its minimum."""
     for record in shown:
         ttl = min(record.ttl, max_ttl) if record.ttl < _TTL_LIMIT else 0

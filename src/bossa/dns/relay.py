@@ -71,7 +71,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records behind a question as octets, without an OPT, and how many AN, NS and AR has of them."""
+    """What stands behind a question, without an OPT: octets, and how many records each section has."""
 
     octets: bytes = b""
     counts: tuple[int, int, int] = (0, 0, 0)

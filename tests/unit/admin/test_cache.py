@@ -25,7 +25,7 @@ class FakeMemory:
 
     def __init__(self) -> None:
         self.cache = Cache(1 << 20, stale=86400)
-        self.counts: Counter[str] = Counter(hits=30, misses=10, stale=2, prefetches=1)
+        self.counts: Counter[str] = Counter(hits=30, misses=8, stale=2, prefetches=1)
         self.now = 1000.0
 
     def put(self, name: str, *lines: str, rtype: str = "A", hits: int = 0, rcode: int = 0, do: bool = False) -> None:

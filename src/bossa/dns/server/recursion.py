@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 from bossa.dns.chain import Chain
-from bossa.dns.exchange import Exchange
+from bossa.dns.errors import Ede, Rcode
+from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Zones
 from bossa.dns.message import MAX_MESSAGE, Flag, Message
 from bossa.dns.query import Follow, PassOn
 from bossa.dns.relay import Asked
 from bossa.dns.server.resolver import Outcome, Resolver
+
+# All questions for one chain together; one that nobody answers takes less.
+_CHAIN_SECONDS = 8.0
 
 
 class Recursion:
@@ -51,9 +56,13 @@ class Recursion:
     async def _complete(self, exchange: Exchange, chain: Chain) -> bytes:
         do = exchange.edns is not None and exchange.edns.do
         cd = bool(exchange.message.flags & Flag.CD)
-        while chain.next is not None:
-            query = chain.query(do=do, cd=cd, edns_size=self._resolver.edns_size)
-            chain.take(Message.decode(await self._resolver.ask(query, MAX_MESSAGE)))
+        try:
+            async with asyncio.timeout(_CHAIN_SECONDS):
+                while chain.next is not None:
+                    query = chain.query(do=do, cd=cd, edns_size=self._resolver.edns_size)
+                    chain.take(Message.decode(await self._resolver.ask(query, MAX_MESSAGE)))
+        except TimeoutError:
+            return failure(self._later_on(exchange), Rcode.SERVFAIL, Ede.NO_REACHABLE_AUTHORITY)
         return self._later_on(exchange).finish(chain.reply, notes=chain.notes)
 
     def _written(self, exchange: Exchange, asked: Asked, outcome: Outcome) -> bytes:

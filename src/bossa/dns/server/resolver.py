@@ -18,12 +18,12 @@ from bossa.dns.cache import Cache
 from bossa.dns.entry import MAX_TTL, Entry, Kind
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.relay import EDNS_SIZE, Answer, Asked, Unanswered
-from bossa.dns.remembered import FORGET, Fill, Forget
+from bossa.dns.remembered import FORGET, Fill, Forget, is_of
 
 # How many clients may wait for one answer, and how many answers may be fetched that nobody waits for.
 _MAX_WAITING = 512
 _MAX_REFRESHES = 64
-# How questions end that are not for our zones; a stale answer was a miss before.
+# How questions end that are not for our zones.
 ASKED = ("hits", "misses", "stale")
 
 # Codes that say something about the name.  RFC 8767 §4
@@ -124,17 +124,22 @@ class Resolver:
         found = self.cache.find(key, now)
         if found is not None and (now < found.end or now < found.retry_at):
             return self._told(key, asked, found, now)
+        outcome = await self._join(key, asked) if found is None else await self._join_briefly(key, asked, found)
+        if found is not None and (outcome is None or is_failure(outcome)):
+            return self._stale(key, found)
+        assert outcome is not None, "who has nothing else waits for the end"
         self.counts["misses"] += 1
-        if found is None:
-            return await self._join(key, asked)
+        return outcome
+
+    async def _join_briefly(self, key: bytes, asked: Asked, found: Entry) -> Outcome | None:
+        """Wait for a new answer while the client has patience; then the question goes on without it."""
         try:
             async with asyncio.timeout(self.patience.client):
-                outcome = await self._join(key, asked)
+                return await self._join(key, asked)
         except TimeoutError:
-            # The question goes on without us, and nobody else needs to wait for it.
+            # Nobody else needs to wait for it.
             found.retry_at = self._clock() + self.patience.recheck
-            return self._stale(key, found)
-        return self._stale(key, found) if is_failure(outcome) else outcome
+            return None
 
     def write(self, asked: Asked, outcome: Outcome, limit: int) -> bytes:
         """Return an outcome as a client gets it."""
@@ -160,13 +165,19 @@ class Resolver:
 
     def forget(self, name: bytes, *, tree: bool) -> int:
         """Forget a name, or all names of a tree, here and in every worker; return how many answers that were."""
+        self._detach(lambda key: is_of(key, name, tree=tree))
         self._publish(FORGET, (name, tree))
         return self.cache.forget(name, tree=tree)
 
     def forget_all(self) -> int:
         """Forget everything, here and in every worker; return how many answers that were."""
+        self._detach(lambda key: True)
         self._publish(FORGET, None)
         return self.cache.clear()
+
+    def _detach(self, is_forgotten: Callable[[bytes], bool]) -> None:
+        """Let questions that are under way end without being remembered; who asks from now on asks anew."""
+        self._flights = {key: flight for key, flight in self._flights.items() if not is_forgotten(key)}
 
     def fills(self) -> list[tuple[bytes, Fill]]:
         """Return what a new worker's table is to hold."""
@@ -206,11 +217,21 @@ class Resolver:
         if flight is None:
             task = asyncio.get_running_loop().create_task(self._fetched(key, asked))
             flight = self._flights[key] = _Flight(task)
-            task.add_done_callback(lambda _: self._flights.pop(key))
         return flight
 
     async def _fetched(self, key: bytes, asked: Asked) -> Outcome:
-        outcome = await self._fetch(asked)
+        this = asyncio.current_task()
+        try:
+            outcome = await self._fetch(asked)
+        finally:
+            flight = self._flights.get(key)
+            attached = flight is not None and flight.task is this
+            if attached:
+                del self._flights[key]
+        return self._learned(key, outcome) if attached else outcome
+
+    def _learned(self, key: bytes, outcome: Answer | Unanswered) -> Outcome:
+        """Keep what is to be kept of an upstream's answer, and share it."""
         now = self._clock()
         if is_failure(outcome):
             self._note_failure(key, outcome, now)
