@@ -124,6 +124,7 @@ class Server:
             ours=lambda name: zones.find(name) is not None,
         )
         resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
+        self._names.on_arrival = lambda apex: resolver.forget(apex, tree=True)
         return resolver
 
     async def start(self) -> None:

@@ -296,6 +296,16 @@ def test_the_cache_commands_say_what_is_wrong(domain: Domain) -> None:
         assert "there is no cache without one" in done.stderr
 
 
+def test_a_new_zone_drives_out_what_others_said_of_its_names(domain: Domain) -> None:
+    ask(domain, "www.example.org.")
+    zone = "@ SOA ns h 1 3600 600 86400 300\n@ NS ns\nns A 192.0.2.53\nwww CNAME ns.example.com.\n"
+    domain.add_zone("example.org", zone)
+    assert "nothing is remembered" in domain.run("cache", "show", "www.example.org", check=True).stdout
+    assert said(ask(domain, "www.example.org."))[0] == "www.example.org. ns.example.com."
+    domain.remove_zone("example.org")
+    assert said(ask(domain, "www.example.org.")) == ["www.example.org. 192.0.2.1"]
+
+
 def test_other_forwarders_after_a_reload_are_asked_anew(domain: Domain) -> None:
     ask(domain, "www.example.org.")
     with fake_upstream("www.example.org. 300 IN A 203.0.113.9") as other:

@@ -369,6 +369,18 @@ def test_an_answer_that_was_under_way_when_its_name_was_forgotten_is_not_remembe
     run(main())
 
 
+def test_workers_do_not_tell_what_others_say_of_names_in_our_zones() -> None:
+    """Below a delegation the owner decides between the answer and the referral."""
+
+    async def main() -> None:
+        talk = Talk(Upstream(A), ours=lambda name: name == names.from_text(WWW))
+        assert said(await talk.ask()) == said(await talk.ask()) == ("192.0.2.1", 300)
+        assert len(talk.upstream.asked) == 1
+        assert talk.fills == talk.resolver.fills() == []
+
+    run(main())
+
+
 def test_a_chain_that_ends_in_nothing_in_a_zone_of_ours_is_not_told_by_workers_nor_at_once() -> None:
     async def main() -> None:
         inner = names.from_text("inner.home.")

@@ -18,7 +18,7 @@ from bossa.dns.cache import Cache
 from bossa.dns.entry import MAX_TTL, Entry, Kind
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.relay import EDNS_SIZE, Answer, Asked, Unanswered
-from bossa.dns.remembered import FORGET, Fill, Forget, is_of
+from bossa.dns.remembered import FORGET, Fill, Forget, is_of, key_name
 
 # How many clients may wait for one answer, and how many answers may be fetched that nobody waits for.
 _MAX_WAITING = 512
@@ -182,7 +182,8 @@ class Resolver:
     def fills(self) -> list[tuple[bytes, Fill]]:
         """Return what a new worker's table is to hold."""
         now = self._clock()
-        return [(key, fill) for key, e in self.cache.entries() if now < e.end and (fill := e.fill()) is not None]
+        fresh = ((key, kept) for key, kept in self.cache.entries() if now < kept.end)
+        return [(key, fill) for key, kept in fresh if (fill := self._fill(key, kept)) is not None]
 
     def _told(self, key: bytes, asked: Asked, found: Entry, now: float) -> Entry | Stale:
         """Count an answer from memory, and fetch it anew when it is time."""
@@ -244,9 +245,13 @@ class Resolver:
                 self._publish(key, None)
             return outcome
         self.cache.put(key, kept)
-        if (fill := kept.fill()) is not None:
+        if (fill := self._fill(key, kept)) is not None:
             self._publish(key, fill)
         return kept
+
+    def _fill(self, key: bytes, kept: Entry) -> Fill | None:
+        """Return what workers may tell; of a name in a zone of ours (below a delegation) the owner has to decide."""
+        return None if self._ours(key_name(key)) else kept.fill()
 
     def _note_failure(self, key: bytes, outcome: Answer | Unanswered, now: float) -> None:
         """Leave the name alone for a while; an answer from before stays of use."""
