@@ -83,7 +83,7 @@ def _dead_upstream() -> socket.socket:
 def _start(name: str, home: Path, zone: Path, upstream: int) -> servers.Running:
     if name == "bossa":
         config = f'[dns]\nforwarders = ["{servers.ADDRESS}:{upstream}"]\n'
-        return servers.bossa(home / name, {ZONE: zone}, config_toml=config)
+        return servers.bossa(home / name, {ZONE: zone}, config=config)
 
     def recipe(own: Path, port: int) -> list[str]:
         (own / "conf").write_text(BIND.format(home=own, port=port, upstream=upstream, zone=ZONE, file=zone))

@@ -28,18 +28,23 @@ from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import CacheStatus, Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
 from bossa.config.errors import ConfigError
-from bossa.config.settings import Settings
+from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
 from bossa.dns import exchange
+from bossa.dns.cache import Cache
 from bossa.dns.names import to_text
+from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
 from bossa.dns.server.channel import Order
 from bossa.dns.server.cookiefile import CookieFile
+from bossa.dns.server.desk import Sizes
+from bossa.dns.server.fills import Fills
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
+from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
@@ -113,10 +118,24 @@ class Server:
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
         self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
         self._cookies = CookieFile(self._data / COOKIE_SECRET, os.urandom)
-        self._owner = Owner(self._names, self._answer_settings(), self._forwarder.ask, time.time)
+        self._resolver = self._new_resolver()
+        self._owner = Owner(self._names, self._answer_settings(), self._resolver, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
+
+    def _new_resolver(self) -> Resolver:
+        settings, zones = self._settings.dns, self._names.zones
+        resolver = Resolver(
+            self._forwarder.fetch,
+            Cache(settings.cache_octets, settings.serve_stale),
+            time.monotonic,
+            Fills(lambda fills: self._pool.fill(fills)),
+            ours=lambda name: zones.find(name) is not None,
+        )
+        resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
+        self._names.on_arrival = lambda apex: resolver.forget(apex, tree=True)
+        return resolver
 
     async def start(self) -> None:
         """Come up; returns when questions are answered and the banner is out."""
@@ -167,7 +186,7 @@ class Server:
             except ConfigError as e:
                 raise opening.trouble(e, self._data) from None
 
-        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload, memory=self._resolver)
         return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
@@ -193,8 +212,14 @@ class Server:
     async def _start_dns(self) -> None:
         settings = self._settings.dns
         self._pool = Pool(
-            self._datagrams, settings.workers, self._owner.datagram, self._names.snapshot, settings.edns_size
+            self._datagrams,
+            settings.workers,
+            self._owner.datagram,
+            self._names.snapshot,
+            Sizes(settings.edns_size, settings.cache_octets),
         )
+        self._resolver.recalled = self._pool.recalled
+        self._pool.fills = lambda: encode_fills(self._resolver.fills())
         self._pool.limited = self._owner.gate.write_down
         self._know_clients()
         self._later(self._keep_editing())
@@ -317,6 +342,7 @@ class Server:
             queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(self._pool.prepared_answers().values())),
             updates=_update_counts(),
             store=self._store_status(),
+            cache=CacheStatus.of(self._resolver),
         )
 
     def _store_status(self) -> StoreStatus:
@@ -334,13 +360,21 @@ class Server:
         self._settings = self._settings.taking(new)
         self._know_clients()
         self._office.md5 = self._settings.dns.tsig_md5
-        self._forwarder.use(opening.upstreams(self._settings))
+        self._renew_forwarding(difference)
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
         lines += [f"{change} (needs a restart)" for change in difference.restart]
         log.info("settings read again", changes=lines)
         return lines or ["nothing has changed"]
+
+    def _renew_forwarding(self, difference: Difference) -> None:
+        """Take what is new about questions passed on; what other upstreams said is forgotten."""
+        self._forwarder.use(opening.upstreams(self._settings))
+        self._resolver.max_ttl = self._settings.dns.cache_max_ttl
+        self._resolver.cache.stale = self._settings.dns.serve_stale
+        if any(change.key == "dns.forwarders" for change in difference.now):
+            self._resolver.forget_all()
 
     async def _reload_by_signal(self) -> None:
         try:
@@ -359,6 +393,11 @@ class Server:
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
+        cache, resolver = self._resolver.cache, self._resolver
+        process.read("bossa_dns_cache_questions_total", lambda: {(how,): resolver.counts[how] for how in ASKED})
+        process.read("bossa_dns_cache_prefetches_total", lambda: {(): resolver.counts["prefetches"]})
+        process.read("bossa_dns_cache_entries", lambda: {(): len(cache)})
+        process.read("bossa_dns_cache_bytes", lambda: {(): cache.octets})
         process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})
         process.read("bossa_store_size_bytes", lambda: {(): self._store_status().size})
 

@@ -7,6 +7,7 @@ may have, extended errors (RFC 8914), and the order in which these are checked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bossa.dns import tsig
@@ -78,9 +79,19 @@ class Exchange:
         """Whether the request surely came from its address, or from somebody who holds a key of ours."""
         return self.tcp or self.options.known or isinstance(self.signed, tsig.Signed)
 
-    def finish(self, reply: Reply, *, ede: Ede | None = None, now: int | None = None) -> bytes:
-        """Encode and sign the reply, at ``now`` when that is later than the request was.  RFC 8945 §5.3"""
-        edns = self._edns(ede)
+    def finish(
+        self,
+        reply: Reply,
+        *,
+        ede: Ede | None = None,
+        notes: Sequence[tuple[int, bytes]] = (),
+        now: int | None = None,
+    ) -> bytes:
+        """Encode and sign the reply, at ``now`` when that is later than the request was (RFC 8945 §5.3).
+
+        ``notes`` are extended errors of somebody else.
+        """
+        edns = self._edns(ede, notes)
         # The bit has no meaning in answers to updates (RFC 2136 §2.2).
         flags = Flag.RA if self.recursion and self.message.opcode == Opcode.QUERY else 0
         wire = encode_reply(self.message, reply, self.limit - self.tsig_space(), edns, flags=flags)
@@ -114,11 +125,11 @@ class Exchange:
         count = int.from_bytes(wire[10:12], "big") - 1
         return wire[:10] + count.to_bytes(2, "big") + wire[HEADER : raw.start]
 
-    def _edns(self, ede: Ede | None) -> Edns | None:
+    def _edns(self, ede: Ede | None, notes: Sequence[tuple[int, bytes]] = ()) -> Edns | None:
         if self.edns is None:
             return None
-        notes = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
-        return Edns(self.edns_size, 0, self.edns.do, read_options(self.options.data) + notes)
+        ours = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
+        return Edns(self.edns_size, 0, self.edns.do, (*read_options(self.options.data), *ours, *notes))
 
     def tsig_space(self) -> int:
         """Return the octets that the answer's TSIG takes."""

@@ -32,7 +32,7 @@ CLIENTS = CHECKOUT / ".cache" / "clients"
 
 _DEFAULT = ("bind9-dnsutils",)
 _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "nsd", "unbound")
-TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": _DEFAULT + _PEERS}
+TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
 
 # Releases whose package lists are read for names, as far as the system's sources know a server that has them.
 _RELEASES = ("oldstable", "stable", "unstable")

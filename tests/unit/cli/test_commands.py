@@ -18,7 +18,7 @@ import bossa.cli
 from bossa.admin.dispatch import answer
 from bossa.admin.found import found
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, WorkerStatus, ZoneStatus
+from bossa.admin.status import CacheStatus, Service, StatusReport, StoreStatus, WorkerStatus, ZoneStatus
 from bossa.net.control import serve
 from tests.unit.admin.desk import NOW, make_office
 
@@ -78,6 +78,7 @@ def report(data: Path, **more: Any) -> StatusReport:
         "zones": (ZoneStatus(name="bossa.test.", serial=1, records=4),),
         "workers": (WorkerStatus(number=1, pid=8, revision=3),),
         "store": StoreStatus(size=5_000_000, free=10**9),
+        "cache": CacheStatus(entries=2, octets=5000, limit=10**6, hits=3, misses=1),
     }
     return StatusReport(**fields | more)
 
@@ -243,6 +244,7 @@ def test_status_shows_the_server_and_fails_when_it_is_unwell(
     assert code == 0
     assert "127.0.0.1:9  [::1]:9" in out
     assert "up 3 minutes" in out
+    assert "2 answers, 5.0 kB of 1.0 MB, 75% of questions found" in out
     assert json.loads(run("status", "--json")[1])["pid"] == 7
 
     async def unwell() -> StatusReport:
@@ -299,7 +301,7 @@ def test_without_a_domain_a_command_says_how_to_make_one(run: Run, words: list[s
     assert "bossa up" in err
 
 
-@pytest.mark.parametrize("words", [["status"], ["reload"], ["check"]])
+@pytest.mark.parametrize("words", [["status"], ["reload"], ["check"], ["cache", "show"], ["cache", "flush", "--all"]])
 def test_without_a_server_its_verbs_say_how_to_start_it(run: Run, words: list[str]) -> None:
     code, _, err = run(*words)
     assert code == 3

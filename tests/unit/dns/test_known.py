@@ -62,3 +62,24 @@ def test_it_is_bounded_and_forgets(memory: Known, monkeypatch: pytest.MonkeyPatc
     assert all(answers == {} for answers in memory.by_host.values())
     memory.forget_hosts()
     assert memory.by_host == {}
+
+
+def test_an_answer_of_one_second_is_forgotten_in_the_next_and_only_then(memory: Known) -> None:
+    lasting, fleeting = packets.query("h.t"), packets.query("elsewhere.example")
+    memory.fit(TAIL, lasting, NEAR, worth=True)
+    memory.learn(TAIL, fleeting, 100)
+    memory.turn(100)
+    assert set(memory.by_host[NEAR]) == {lasting[2:], fleeting[2:]}
+    memory.turn(101)
+    assert memory.by_host[NEAR] == {}
+    # Without such answers seconds pass by.
+    memory.fit(TAIL, lasting, NEAR, worth=True)
+    memory.turn(102)
+    assert set(memory.by_host[NEAR]) == {lasting[2:]}
+
+
+def test_who_is_far_never_gets_what_others_answered(memory: Known) -> None:
+    assert memory.is_near(NEAR)
+    assert not memory.is_near(FAR)
+    memory.learn(TAIL, packets.query("elsewhere.example"), 100)
+    assert memory.by_host[FAR] == {}

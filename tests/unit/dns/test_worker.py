@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.server import nearness
 from bossa.dns.server.channel import Order, decode_asks, encode_order
+from bossa.dns.server.desk import Clocks, Desk, Sizes
 from bossa.dns.server.progress import Progress
 from bossa.dns.server.worker import Worker
 from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone
@@ -25,10 +27,11 @@ from bossa.testing import packets
 APEX = names.from_text("t.")
 NAME = names.from_text("host.t.")
 MARK = Mark(Origin.FILE, 0)
+DESK = partial(Desk, Sizes(1232, 1 << 20), Clocks(time.time, time.monotonic))
 
 
 @dataclass
-class Desk:
+class Office:
     """A worker in a thread, with the owner's ends of its channels and a client of its socket."""
 
     orders: socket.socket
@@ -50,12 +53,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def desk() -> Iterator[Office]:
     orders, orders_there = socket.socketpair()
     asks, asks_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     (door,) = udp.open_sockets("127.0.0.1", 0)
     progress = Progress()
-    thread = threading.Thread(target=Worker(1232, progress, orders_there, asks_there, [door]).run)
+    thread = threading.Thread(target=Worker(DESK(), progress, orders_there, asks_there, [door]).run)
     with orders, orders_there, asks, asks_there, door, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         thread.start()
         try:
@@ -64,7 +67,7 @@ def desk() -> Iterator[Desk]:
             client.settimeout(5)
             client.connect(door.getsockname())
             orders.sendall(encode_order(Order.LIVE))
-            yield Desk(orders, asks, client, progress)
+            yield Office(orders, asks, client, progress)
         finally:
             orders.shutdown(socket.SHUT_WR)
             thread.join(5)
@@ -82,14 +85,14 @@ def delta(address: bytes) -> Delta:
     return found
 
 
-def test_a_question_longer_than_the_owners_buffer_is_lost_and_the_next_one_asked(desk: Desk) -> None:
+def test_a_question_longer_than_the_owners_buffer_is_lost_and_the_next_one_asked(desk: Office) -> None:
     desk.client.send(bytes(60000))
     desk.client.send(b"the next one")
     ((index, _, packet),) = decode_asks(desk.asks.recv(65535))
     assert (index, packet) == (0, b"the next one")
 
 
-def test_questions_of_one_batch_travel_together(desk: Desk) -> None:
+def test_questions_of_one_batch_travel_together(desk: Office) -> None:
     # The worker stops to take in what is in force and is not there yet; meanwhile questions gather.
     desk.progress.in_force = 1
     desk.client.send(b"first")
@@ -103,14 +106,14 @@ def test_questions_of_one_batch_travel_together(desk: Desk) -> None:
     assert seen == [b"first", b"question 0", b"question 1", b"question 2"]
 
 
-def test_an_answer_shows_every_change_that_is_in_force(desk: Desk) -> None:
+def test_an_answer_shows_every_change_that_is_in_force(desk: Office) -> None:
     for number in range(1, 50):
         desk.give(delta(bytes((192, 0, 2, number))))
         # The second time the answer is known by its packet.
         assert desk.ask() == desk.ask() == [bytes((192, 0, 2, number))]
 
 
-def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Desk) -> None:
+def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Office) -> None:
     desk.give(delta(b"\x01\x01\x01\x01"))
     assert desk.ask() == [b"\x01\x01\x01\x01"]
     desk.progress.in_force = 2
@@ -125,7 +128,7 @@ def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Desk) -> No
     assert desk.progress.applied == 2
 
 
-def test_who_may_recurse_can_change_at_any_time(desk: Desk) -> None:
+def test_who_may_recurse_can_change_at_any_time(desk: Office) -> None:
     desk.give(delta(b"\x01\x01\x01\x01"))
     for networks, expected in (("127.0.0.0/8", 0x80), ("10.0.0.0/8", 0), ("127.0.0.1/32", 0x80)):
         desk.orders.sendall(encode_order(Order.NEAR, 0, nearness.encode([ipaddress.ip_network(networks)])))

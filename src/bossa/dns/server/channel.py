@@ -35,6 +35,8 @@ class Order(IntEnum):
     NEAR = 6
     OPTIONS = 7
     LIMIT = 8
+    # Answers of others to remember, and what to forget of them; see bossa.dns.remembered.
+    FILLS = 10
     # From a worker: networks whose answers it held back.
     LIMITED = 9
 

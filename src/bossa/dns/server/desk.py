@@ -1,17 +1,20 @@
 """The desk where questions come in: what is answered without the owner's rules, and how.
 
 A query worker has one, and so has the owner where there is no worker.  The
-image answers; the client's options and its right to recurse shape the answer;
-the rate limit may hold it back.  What the desk cannot answer is for the owner.
+image answers, or the table of what others answered; the client's options and
+its right to recurse shape the answer; the rate limit may hold it back.  What
+the desk cannot answer is for the owner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from bossa.dns.image import Image
 from bossa.dns.options import Options
 from bossa.dns.ratelimit import RateLimit, Verdict, network, slipped
+from bossa.dns.remembered import Remembered
 from bossa.dns.server.channel import Order
 from bossa.dns.server.known import Answers, Known
 from bossa.dns.server.nearness import Nearness
@@ -20,16 +23,32 @@ from bossa.net.peer import host_of
 # Not answered, and not for the owner either.
 SILENCE = b""
 _ID = 2
+_RCODE = 0x0F
 _MOST_LIMITED = 16
 _NOBODY: Mapping[bytes, Answers] = {}
 
 
-class Desk:
-    """Answers packets; ``clock`` gives seconds since 1970."""
+class Sizes(NamedTuple):
+    """The largest answer over UDP, and the octets for what others answered."""
 
-    def __init__(self, edns_size: int, clock: Callable[[], float]) -> None:
-        self._image = Image(edns_size)
-        self._clock = clock
+    edns: int
+    remembered: int
+
+
+class Clocks(NamedTuple):
+    """Seconds since 1970, and those of the clock that all processes share and nobody sets."""
+
+    wall: Callable[[], float]
+    steady: Callable[[], float]
+
+
+class Desk:
+    """Answers packets."""
+
+    def __init__(self, sizes: Sizes, clocks: Clocks) -> None:
+        self._image = Image(sizes.edns)
+        self._remembered = Remembered(sizes.remembered, sizes.edns)
+        self._clock, self._steady = clocks
         self._near = Nearness()
         self._known = Known(self._near)
         self._options = Options()
@@ -37,18 +56,21 @@ class Desk:
         self._encoded_limit = b""
         # Networks whose answers were held back lately, for the log.
         self._limited: dict[bytes, None] = {}
-        self._answered = self._slipped = self._dropped = 0
+        self._answered = self._slipped = self._dropped = self._recalled = 0
 
-    @property
     def known(self) -> Mapping[bytes, Answers]:
-        """What may be answered by the packet alone: nothing where each answer has to be weighed."""
-        return _NOBODY if self._limit is not None or self._options.required else self._known.by_host
+        """Return what may be answered by the packet alone: nothing where each answer has to be weighed."""
+        if self._limit is not None or self._options.required:
+            return _NOBODY
+        self._known.turn(int(self._steady()))
+        return self._known.by_host
 
     def counters(self) -> dict[str, int]:
         """Return what was done since the start."""
         return {
             "answered": self._answered,
             "nxdomain": self._image.nxdomain,
+            "recalled": self._recalled,
             "slipped": self._slipped,
             "dropped": self._dropped,
         }
@@ -62,6 +84,9 @@ class Desk:
         if order is Order.DELTA:
             self._image.apply(payload)
             self._known.forget()
+        elif order is Order.FILLS:
+            if self._remembered.apply(payload):
+                self._known.forget()
         elif order is Order.NEAR:
             self._near.set(payload)
             self._known.forget_hosts()
@@ -77,14 +102,31 @@ class Desk:
         host = host_of(address)
         if found is None:
             found, proved = self._with_options(packet, host)
-            if found is None:
-                return None
-        self._answered += 1
-        found = self._known.fit(found, packet, host, worth=self._image.exact)
+        if found is not None:
+            self._answered += 1
+            found = self._known.fit(found, packet, host, worth=self._image.exact)
+        elif (found := self._recall(packet, host)) is None:
+            return None
         if self._options.required and not proved:
             # Who shows no cookie has to come by TCP.  RFC 7873 §5.2.1
             found = slipped(packet[:_ID] + found)[_ID:]
         return found if proved or self._limit is None else self._weigh(self._limit, host, packet[:_ID] + found)
+
+    def _recall(self, packet: bytes, host: bytes) -> bytes | None:
+        """Return what others answered to the same question, for who may have it passed on."""
+        now = self._steady()
+        told = self._remembered.answer(packet, now)
+        if told is None or not self._known.is_near(host):
+            return None
+        wire, due = told
+        if due:
+            # The owner, who gives the same answer, has it fetched anew.
+            return None
+        self._recalled += 1
+        tail = wire[_ID:]
+        if not tail[1] & _RCODE:
+            self._known.learn(tail, packet, int(now))
+        return tail
 
     def _with_options(self, packet: bytes, host: bytes) -> tuple[bytes | None, bool]:
         """Answer a packet that has options; tell whether it proves where it is from."""

@@ -16,7 +16,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bossa.dns.errors import Ede, Rcode
-from bossa.dns.relay import EDNS_SIZE, Answer, Asked, client_reply, failure, read_answer, upstream_query
+from bossa.dns.relay import (
+    EDNS_SIZE,
+    Answer,
+    Asked,
+    Unanswered,
+    client_reply,
+    failure,
+    read_answer,
+    upstream_query,
+)
 from bossa.net.peer import Peer
 from bossa.net.tcp import frame
 
@@ -71,23 +80,32 @@ class Forwarder:
         self.upstreams = tuple(Peer(*address[:2]) for address in upstreams if not is_own(address, self._own))
         self._first = 0
 
+    async def fetch(self, asked: Asked) -> Answer | Unanswered:
+        """Return an upstream's answer to a question, or why there is none."""
+        if self._under_way >= self._patience.concurrent:
+            return Unanswered(Ede.OTHER, "too many questions under way")
+        if not self.upstreams:
+            return Unanswered(Ede.NO_REACHABLE_AUTHORITY, "no resolver is configured")
+        self._under_way += 1
+        try:
+            return await self._ask_all(asked)
+        finally:
+            self._under_way -= 1
+
     async def ask(self, query: bytes, limit: int) -> bytes:
         """Return the answer to a client's query, in at most ``limit`` octets; raises WireError for an unreadable one.
 
         The query is of opcode QUERY, has one question and no TSIG.
         """
         asked = Asked.decode(query, self._edns_size)
-        if self._under_way >= self._patience.concurrent:
-            return failure(asked, Ede.OTHER, "too many questions under way")
-        if not self.upstreams:
-            return failure(asked, Ede.NO_REACHABLE_AUTHORITY, "no resolver is configured")
-        self._under_way += 1
-        try:
-            return await self._ask_all(asked, limit)
-        finally:
-            self._under_way -= 1
+        found = await self.fetch(asked)
+        return (
+            failure(asked, found.ede, found.text)
+            if isinstance(found, Unanswered)
+            else client_reply(asked, found, limit)
+        )
 
-    async def _ask_all(self, asked: Asked, limit: int) -> bytes:
+    async def _ask_all(self, asked: Asked) -> Answer | Unanswered:
         tries = _Tries(self._octets, self._patience)
         try:
             async with asyncio.timeout(self._patience.total):
@@ -95,13 +113,11 @@ class Forwarder:
                     answer = await tries.ask(self.upstreams[index], asked)
                     if answer is not None:
                         self._first = index
-                        return client_reply(asked, answer, limit)
+                        return answer
         except TimeoutError:
             # What has come so far has to do.
             tries.silent = True
-        if tries.failed is not None:
-            return client_reply(asked, tries.failed, limit)
-        return failure(asked, *tries.reason())
+        return tries.failed or Unanswered(*tries.reason())
 
     def _order(self) -> Iterator[int]:
         first, count = self._first, len(self.upstreams)

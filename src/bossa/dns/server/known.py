@@ -4,7 +4,8 @@ Kept by class of client, since two clients may get different answers to the
 same question.  Only what is asked for again is worth a place: answers of
 records that a name itself owns, to questions in lower case without options.
 So no flood of random names or of random case fills it.  Bounded; a change of
-any zone empties it.
+any zone empties it, and so does the next second when answers with TTLs that
+are counted down are among them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ class Known:
         self._nearness = near
         self._near: Answers = {}
         self._far: Answers = {}
+        # The second whose TTLs are in the answers; 0 when they hold in any.
+        self._second = 0
+
+    def is_near(self, host: bytes) -> bool:
+        """Tell whether the host's questions are passed on."""
+        return (self.by_host.get(host) or self._welcome(host)) is self._near
 
     def fit(self, tail: bytes, packet: bytes, host: bytes, *, worth: bool) -> bytes:
         """Return a prepared answer, all but its ID, as this client gets it; remember it when it is ``worth`` it."""
@@ -38,15 +45,31 @@ class Known:
             tail = without_recursion(tail)
         # An octet of the OPT may pass for a capital; then the answer is looked up each time.
         if worth and packet[_HEADER:].islower():
-            if len(answers) >= _PACKETS:
-                answers.clear()
-            answers[packet[2:]] = tail
+            self._keep(answers, packet, tail)
         return tail
+
+    def learn(self, tail: bytes, packet: bytes, second: int) -> None:
+        """Remember an answer whose TTLs are those of this second, for clients whose questions are passed on."""
+        if packet[_HEADER:].islower():
+            self.turn(second)
+            self._second = second
+            self._keep(self._near, packet, tail)
+
+    def turn(self, second: int) -> None:
+        """Forget what only held in another second."""
+        if self._second and self._second != second:
+            self.forget()
+
+    def _keep(self, answers: Answers, packet: bytes, tail: bytes) -> None:
+        if len(answers) >= _PACKETS:
+            answers.clear()
+        answers[packet[2:]] = tail
 
     def forget(self) -> None:
         """Forget all answers."""
         self._near.clear()
         self._far.clear()
+        self._second = 0
 
     def forget_hosts(self) -> None:
         """Forget who belongs to which class."""

@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache, partial
+from typing import TypeVar
 
 from bossa.dns import names, query, transfer, tsig, types
 from bossa.dns.errors import Ede, Rcode, Refused
@@ -19,6 +20,8 @@ from bossa.dns.policy import Address
 from bossa.dns.server import audit
 from bossa.dns.server.desk import SILENCE
 from bossa.dns.server.gate import Gate
+from bossa.dns.server.recursion import Recursion
+from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.dns.server.updating import Updates
 from bossa.dns.types import Opcode
@@ -31,7 +34,7 @@ _MAX_PENDING = 2048
 
 # Sends an answer.
 Send = Callable[[bytes], None]
-Ask = Callable[[bytes, int], Awaitable[bytes]]
+Why = TypeVar("Why", query.PassOn, query.Follow)
 
 
 # An answer that takes a while.
@@ -39,13 +42,13 @@ Work = Callable[[], Awaitable[bytes | Iterable[bytes]]]
 
 
 class Owner:
-    """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
+    """Answers requests; ``resolver`` knows what is not ours, ``clock`` gives seconds since 1970."""
 
-    def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
+    def __init__(self, served: Names, settings: Settings, resolver: Resolver, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.gate = Gate(clock)
         self._names = served
-        self._ask = ask
+        self._recursion = Recursion(resolver, served.zones, clock)
         self._clock = clock
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,16 +129,22 @@ class Owner:
 
     def _query(self, exchange: Exchange) -> bytes | Work | None:
         answer = query.answer(exchange, self._names.zones, self._names.closed)
-        if isinstance(answer, bytes):
-            audit.counted(exchange, answer)
-            return self._fit(exchange.address.packed, answer, proved=exchange.proved)
-        return partial(self._pass_on, exchange)
+        if isinstance(answer, query.Follow):
+            return partial(self._completed, exchange, self._recursion.follow, answer)
+        if isinstance(answer, query.PassOn):
+            known = self._recursion.at_once(exchange, answer)
+            if known is None:
+                return partial(self._completed, exchange, self._recursion.pass_on, answer)
+            answer = known
+        return self._leave(exchange, answer)
 
-    async def _pass_on(self, exchange: Exchange) -> bytes:
-        answer = await self._ask(exchange.without_tsig(), exchange.room)
-        # Signed with the present time.  RFC 8945 §5.3
-        answer = audit.counted(exchange, exchange.relay(answer, int(self._clock())))
-        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
+    async def _completed(self, exchange: Exchange, run: Callable[[Exchange, Why], Awaitable[bytes]], why: Why) -> bytes:
+        return self._leave(exchange, await run(exchange, why)) or SILENCE
+
+    def _leave(self, exchange: Exchange, answer: bytes) -> bytes | None:
+        """Count an answer to a query, and return it as it leaves."""
+        audit.counted(exchange, answer)
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved)
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
-from bossa.dns.server.desk import SILENCE, Desk
+from bossa.dns.server.desk import SILENCE, Clocks, Desk, Sizes
 from bossa.dns.server.orders import Orders
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
@@ -74,15 +74,17 @@ class Pool:
     """
 
     def __init__(
-        self, sockets: list[list[socket.socket]], workers: int, datagram: Datagram, snapshot: Snapshot, edns_size: int
+        self, sockets: list[list[socket.socket]], workers: int, datagram: Datagram, snapshot: Snapshot, sizes: Sizes
     ) -> None:
         self._workers = [_Worker(number, group) for number, group in enumerate(sockets[:workers])]
         self._own = [one for group in sockets[workers:] for one in group]
         self._datagram = datagram
         self._snapshot = snapshot
-        self._edns_size = edns_size
-        self._desk = Desk(edns_size, time.time) if not workers else None
+        self._sizes = sizes
+        self._desk = Desk(sizes, Clocks(time.time, time.monotonic)) if not workers else None
         self._batches: dict[socket.socket, Batches] = {}
+        # Returns what others answered, for a worker that starts.
+        self.fills: Callable[[], bytes] | None = None
         # Hears of networks whose answers the rate limit held back.
         self.limited: Callable[[bytes], None] = lambda network: None
         # The last of each order that tells of settings, for workers that start later.
@@ -98,6 +100,17 @@ class Pool:
     def tell(self, order: Order, payload: bytes) -> None:
         """Tell whoever answers, now and later, of a setting; see :class:`bossa.dns.server.desk.Desk`."""
         self._settings[order] = payload
+        self._spread(order, payload)
+
+    def fill(self, fills: bytes) -> None:
+        """Share what others answered, made by :func:`bossa.dns.remembered.encode_fills`."""
+        self._spread(Order.FILLS, fills)
+
+    def recalled(self) -> int:
+        """Return how many answers of others were given from memory."""
+        return self._counters()["recalled"]
+
+    def _spread(self, order: Order, payload: bytes) -> None:
         if self._desk is not None:
             self._desk.take(order, payload)
         for worker in self._workers:
@@ -271,7 +284,7 @@ class Pool:
         fds = [orders.progress.fd, there.fileno(), asks_there.fileno(), *(sock.fileno() for sock in worker.sockets)]
         try:
             worker.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bossa.dns.server.worker", str(self._edns_size), *map(str, fds),
+                sys.executable, "-m", "bossa.dns.server.worker", *map(str, (*self._sizes, *fds)),
                 pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
             )  # fmt: skip
         finally:
@@ -301,6 +314,8 @@ class Pool:
 
         for order, payload in self._settings.items():
             orders.tell(order, payload)
+        if self.fills is not None:
+            orders.tell(Order.FILLS, self.fills())
         await self._snapshot(send)
         # Deltas sent from now on are applied before LIVE is read, since both go through one stream.
         orders.tell(Order.HERE)

@@ -1,8 +1,8 @@
 """A query worker: looks prepared answers up, and gives the rest to the owner.
 
-A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE PROGRESS
-ORDERS ASKS UDP…``, the last all numbers of open files), with as few imports as
-can be.  It holds no rules: the owner's deltas tell it what to say, and it says
+A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE MEMORY
+PROGRESS ORDERS ASKS UDP…``, the last all numbers of open files), with as few
+imports as can be.  It holds no rules: the owner's deltas tell it what to say, and it says
 nothing before it has taken in those that are in force.  It ends when the owner
 does.
 """
@@ -27,7 +27,7 @@ from bossa.dns.server.channel import (
     encode_networks,
     encode_order,
 )
-from bossa.dns.server.desk import Desk
+from bossa.dns.server.desk import Clocks, Desk, Sizes
 from bossa.dns.server.progress import Progress
 from bossa.net.mmsg import SLOTS, Answer
 from bossa.net.parent import die_with_parent
@@ -47,9 +47,9 @@ class Worker:
     """The tables, the sockets, and the loop."""
 
     def __init__(
-        self, edns_size: int, progress: Progress, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]
+        self, desk: Desk, progress: Progress, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]
     ) -> None:
-        self._desk = Desk(edns_size, time.time)
+        self._desk = desk
         self._progress = progress
         self._applied = 0
         self._asking: list[bytes] = []
@@ -89,7 +89,7 @@ class Worker:
             # What is in force now has to show in the answers to questions that are here now.
             while self._applied < self._progress.in_force and self._running:
                 self._take_orders()
-            self._desk.count(batch.answer_all(self._desk.known, answer))
+            self._desk.count(batch.answer_all(self._desk.known(), answer))
             if self._asking:
                 self._ask()
             # A batch that is not full has emptied the socket.
@@ -169,9 +169,10 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # An owner that was killed starts anew on the same ports, which must not be held by its last workers.
     die_with_parent()
-    edns_size, progress, *fds = map(int, arguments)
+    edns_size, memory, progress, *fds = map(int, arguments)
     orders, asks, *udp = [socket.socket(fileno=fd) for fd in fds]
-    worker = Worker(edns_size, Progress(progress), orders, asks, udp)
+    desk = Desk(Sizes(edns_size, memory), Clocks(time.time, time.monotonic))
+    worker = Worker(desk, Progress(progress), orders, asks, udp)
     # The owner may be gone before we are.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         worker.run()
