@@ -191,10 +191,10 @@ class Server:
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
         """Open the name server's sockets: UDP by worker, then TCP."""
-        listen, copies = self._settings.listen, max(1, self._settings.dns.workers)
+        listen, workers = self._settings.listen, self._settings.dns.workers
         by_address, streams = [], []
         for address in listen.addresses:
-            by_address.append(udp.open_sockets(address, listen.port(DNS_PORT), copies))
+            by_address.append(udp.open_steered(address, listen.port(DNS_PORT), workers))
             streams.append(open_stream(address, listen.port(DNS_PORT)))
         for sock in (*streams, *(one for group in by_address for one in group)):
             self._exits.callback(sock.close)

@@ -13,12 +13,13 @@ import socket
 from bossa.net import mmsg, peer
 from bossa.net.batches import Batches, open_batch
 from bossa.net.holder import cannot_listen
+from bossa.net.steer import steer
 
 # Bursts wait here while a worker applies a change; the kernel grants up to net.core.rmem_max.
 _BUFFER = 4 << 20
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 
-__all__ = ["Batches", "open_batch", "open_sockets", "reply"]
+__all__ = ["Batches", "open_batch", "open_sockets", "open_steered", "reply"]
 
 
 def open_sockets(host: str, port: int, count: int = 1) -> list[socket.socket]:
@@ -38,6 +39,17 @@ def open_sockets(host: str, port: int, count: int = 1) -> list[socket.socket]:
         for sock in sockets:
             sock.close()
         raise cannot_listen("udp", host, port, e) from e
+    return sockets
+
+
+def open_steered(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Bind a socket for each worker, and one behind them for what only the owner answers; see `bossa.net.steer`.
+
+    Without workers there is one; where the kernel steers nothing, the last is left out.  Raises CannotListen.
+    """
+    sockets = open_sockets(host, port, workers + 1)
+    if workers and not steer(sockets[0], workers):
+        sockets.pop().close()
     return sockets
 
 
