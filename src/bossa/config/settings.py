@@ -62,11 +62,15 @@ class ListenSettings(msgspec.Struct, frozen=True):
 
 
 class DnsSettings(msgspec.Struct, frozen=True):
-    """[dns]: no ``forwarders`` means the system's resolvers; ``tcp_idle`` is in seconds."""
+    """[dns]: no ``forwarders`` means the system's resolvers; ``forward`` has those of single domains.
+
+    ``tcp_idle`` is in seconds.
+    """
 
     workers: int
     recursion: tuple[Network, ...]
     forwarders: tuple[Endpoint, ...]
+    forward: Mapping[str, tuple[Endpoint, ...]]
     edns_size: int
     tcp_connections: int
     tcp_idle: int
@@ -130,6 +134,7 @@ KEYS: dict[str, Key] = {
     "dns.workers": Key(kinds.whole(0, 64, 2), lambda _: default_workers(), restart=True),
     "dns.recursion": Key(kinds.NETWORKS, _always(NEAR)),
     "dns.forwarders": Key(kinds.ENDPOINTS, _always(())),
+    "dns.forward": Key(kinds.RULES, _always({})),
     # RFC 6891 §6.2.3: values under 512 count as 512.  Prepared answers are cut to it.
     "dns.edns_size": Key(kinds.whole(512, 4096, 1232), _always(1232), restart=True),
     "dns.tcp_connections": Key(kinds.whole(1, 10000, 150), _always(150)),

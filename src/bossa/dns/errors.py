@@ -40,6 +40,7 @@ class Ede(IntEnum):
 
     OTHER = 0
     NOT_READY = 14
+    BLOCKED = 15
     PROHIBITED = 18
     NOT_AUTHORITATIVE = 20
     NOT_SUPPORTED = 21
