@@ -28,11 +28,20 @@ from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpdateCounts,
+    UpstreamStatus,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import Seal
 from bossa.dns.names import to_text
+from bossa.dns.relay import MARK_SIZE
 from bossa.dns.server import nearness
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
@@ -106,8 +115,16 @@ class Server:
         self._rows = ZoneRows(self._engine)
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
-        self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._owner = Owner(self._names, opening.answer_settings(settings), self._forwarder.ask, time.time)
+        self._mark = os.urandom(MARK_SIZE)
+        self._forwarder = Forwarder(
+            opening.upstreams(settings),
+            own,
+            rules=opening.forward_rules(settings),
+            mark=self._mark,
+            edns_size=settings.dns.edns_size,
+        )
+        exits.callback(self._forwarder.close)
+        self._owner = Owner(self._names, opening.answer_settings(settings, self._mark), self._forwarder.ask, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
@@ -147,6 +164,8 @@ class Server:
         finally:
             gc.enable()
         gc.freeze()
+        self._names.use_rules(opening.forward_rules(self._settings))
+        self._warn_of_rules()
 
     def _open_office(self, seal: Seal) -> Office:
         parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
@@ -286,6 +305,7 @@ class Server:
             queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(self._pool.prepared_answers().values())),
             updates=_update_counts(),
             store=self._store_status(),
+            upstreams=tuple(msgspec.convert(self._forwarder.report(), list[UpstreamStatus])),
         )
 
     def _store_status(self) -> StoreStatus:
@@ -301,16 +321,25 @@ class Server:
         new = self._flags.settings()
         difference = self._settings.difference(new)
         self._settings = self._settings.taking(new)
-        self._owner.settings = opening.answer_settings(self._settings)
+        self._owner.settings = opening.answer_settings(self._settings, self._mark)
         self._office.md5 = self._settings.dns.tsig_md5
         self._pool.set_near(nearness.encode(self._settings.dns.recursion))
-        self._forwarder.use(opening.upstreams(self._settings))
+        rules, upstreams = opening.forward_rules(self._settings), opening.upstreams(self._settings)
+        await self._names.change_rules(rules, lambda: self._forwarder.use(upstreams, rules))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
         lines += [f"{change} (needs a restart)" for change in difference.restart]
         log.info("settings read again", changes=lines)
-        return lines or ["nothing has changed"]
+        return (lines or ["nothing has changed"]) + self._warn_of_rules()
+
+    def _warn_of_rules(self) -> list[str]:
+        """Tell of forward rules that one of our zones makes void."""
+        zones = self._names.zones
+        void = [to_text(domain).rstrip(".") for domain in zones.rules.without_effect(zones, zones.overruled)]
+        for domain in void:
+            log.warning("forward rule without effect, since there is a zone of that name", domain=domain)
+        return [f"warning: the rule for {domain} has no effect: there is a zone of that name" for domain in void]
 
     async def _reload_by_signal(self) -> None:
         try:
@@ -326,6 +355,8 @@ class Server:
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
+        for name, reading in self._forwarder.readings().items():
+            process.read(name, reading)
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
         process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})

@@ -24,8 +24,10 @@ from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
 from bossa.dns import exchange, tsig
 from bossa.dns.errors import StoreFailed
+from bossa.dns.names import from_text
 from bossa.dns.ports import KeyRow
 from bossa.dns.resolvconf import nameservers
+from bossa.dns.routes import Rules
 from bossa.dns.server.service import Names
 from bossa.dns.tsig import Algorithm, Key
 from bossa.files import atomic
@@ -104,11 +106,11 @@ class UpFlags:
         return load(self.config or find(self.data, Path.cwd()), os.environ, flags)
 
 
-def answer_settings(settings: Settings) -> exchange.Settings:
-    """Return what answers depend on beside the zones."""
+def answer_settings(settings: Settings, mark: bytes) -> exchange.Settings:
+    """Return what answers depend on beside the zones; ``mark`` is what questions bear that we pass on."""
     dns = settings.dns
     policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
-    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion)
+    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion, mark=mark)
 
 
 def upstreams(settings: Settings) -> list[tuple[str, int]]:
@@ -119,6 +121,12 @@ def upstreams(settings: Settings) -> list[tuple[str, int]]:
         return [(host, DNS_PORT) for host in nameservers(_RESOLV_CONF.read_text(errors="replace"))]
     except OSError:
         return []
+
+
+def forward_rules(settings: Settings) -> Rules:
+    """Return whom the questions of single domains are passed on to."""
+    rules = settings.dns.forward.items()
+    return Rules({from_text(domain + "."): tuple((one.host, one.port) for one in found) for domain, found in rules})
 
 
 def open_seal(data: Path, rows: ZoneRows) -> Seal:

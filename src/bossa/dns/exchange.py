@@ -40,6 +40,8 @@ class Settings:
     tsig: tsig.Policy = field(default_factory=tsig.Policy)
     # Whose questions are passed on.
     recursion: tuple[Network, ...] = ()
+    # What our questions to other resolvers bear; see dns/relay.py.
+    mark: bytes = b""
 
     def may_recurse(self, address: Address) -> bool:
         """Tell whether this client's questions are passed on."""

@@ -44,6 +44,11 @@ class Asked:
     edns: Edns | None
     edns_size: int = EDNS_SIZE
 
+    @property
+    def name(self) -> bytes:
+        """The name asked for, as a key."""
+        return self.question[:-_FIXED].lower()
+
     @classmethod
     def decode(cls, query: bytes, edns_size: int = EDNS_SIZE) -> Asked:
         """Read a client's query; raises WireError, also when it has not exactly one question."""
@@ -122,6 +127,11 @@ def read_answer(data: bytes, asked: Asked, message_id: int) -> Answer | None:
     if not same and (message.questions or message.rcode not in (Rcode.FORMERR, Rcode.NOTIMP)):
         return None
     return Answer(message, message.rcode | _extended(message), edns)
+
+
+def same_case(answer: Answer, asked: Asked) -> bool:
+    """Tell whether a reply has the question's letters as they were sent, or leaves the question out."""
+    return not answer.message.questions or _question(answer.message) == asked.question
 
 
 def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:

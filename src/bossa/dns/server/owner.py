@@ -154,7 +154,7 @@ class Owner:
         return bool(questions) and self._names.policy(questions[0].name.lower()).knows(exchange.caller)
 
     def _query(self, exchange: Exchange) -> bytes | Work:
-        answer = query.answer(exchange, self._names.zones, self._names.closed)
+        answer = query.answer(exchange, self._names.zones, self._names.closed, self.settings.mark)
         if isinstance(answer, bytes):
             return audit.counted(exchange, answer)
         return Work(partial(self._pass_on, exchange))

@@ -294,11 +294,15 @@ class Names:
             self._overrule(apex)
         return set(changed), before ^ self.overruled
 
-    async def change_rules(self, rules: ForwardRules) -> None:
-        """Take other forward rules into use; in force everywhere on return."""
+    async def change_rules(self, rules: ForwardRules, also: Callable[[], None]) -> None:
+        """Take other forward rules into use, and do what has to happen in the same moment; in force on return.
+
+        Between the two nobody asks, so that no question goes to the resolvers of another rule.
+        """
         async with self._reshaping:
             async with self._changing:
                 changed, overruled = self.use_rules(rules)
+                also()
                 again = self._preparer.rerouted(changed)
             for apex in overruled:
                 zone = self.zones[apex]
