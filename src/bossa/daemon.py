@@ -142,6 +142,7 @@ class Server:
         if not is_founded(self._names):
             await found(office, self._settings.listen.addresses)
         restore_admin_file(office)
+        self._warn_of_rules()
         calls = await control.serve(self._data, lambda call: answer_call(office, call))
         self._exits.push_async_callback(calls.close)
         if office.domain not in self._names.zones:
@@ -165,7 +166,6 @@ class Server:
             gc.enable()
         gc.freeze()
         self._names.use_rules(opening.forward_rules(self._settings))
-        self._warn_of_rules()
 
     def _open_office(self, seal: Seal) -> Office:
         parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
