@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+import urllib.request
 
 import dns.flags
 import dns.message
@@ -141,7 +141,7 @@ def status(domain: Domain) -> dict[str, list[dict[str, object]]]:
     return json.loads(domain.run("status", "--json", check=True).stdout)  # type: ignore[no-any-return]
 
 
-def test_status_and_metrics_show_the_resolvers(domain_factory: DomainFactory, corp: Domain, tmp_path: Path) -> None:
+def test_status_and_metrics_show_the_resolvers(domain_factory: DomainFactory, corp: Domain) -> None:
     text = f'[dns]\nforwarders = ["127.0.0.1:9", "{corp.address}:{corp.dns_port}"]\n'
     main = domain_factory(config_toml=text + rule("corp.bossa.test", corp))
     assert said(main, "ns1.corp.bossa.test") == {"127.0.0.1"}
@@ -152,5 +152,7 @@ def test_status_and_metrics_show_the_resolvers(domain_factory: DomainFactory, co
         recursive(main, name)
     shown = main.run("status", check=True).stdout
     assert "corp.bossa.test" in shown and "healthy" in shown and "aside" in shown
-    metrics = main.run("status", "--json", check=True).stdout
-    assert "127.0.0.1:9" in metrics
+    with urllib.request.urlopen(f"http://{main.address}:{main.web_port}/metrics", timeout=10) as page:
+        metrics = page.read().decode()
+    assert f'bossa_dns_upstream_queries_total{{upstream="{corp.address}:{corp.dns_port}"}}' in metrics
+    assert 'bossa_dns_upstream_aside{upstream="127.0.0.1:9"} 1.0' in metrics

@@ -161,6 +161,26 @@ def test_a_forward_rule_takes_its_own_names_and_leaves_the_rest_prepared() -> No
     assert codes("corp", "x.corp", "a.b.corp", "c.w", "q.c.w") == [0, 0, 3, 0, 0]
 
 
+def test_what_is_shown_of_names_under_a_forward_rule_is_prepared_anew_when_the_rule_comes_or_goes() -> None:
+    ground = zone("t.", "www CNAME x.corp\nm MX 1 x.corp\nx.corp A 10.0.0.1\n")
+    zones = Zones({ground.apex: ground})
+    preparer = Preparer(zones, (), recursion=True)
+    image = Image()
+    image.apply(preparer.zone_forms(ground).encode())
+    image.apply(preparer.names(preparer.zone_names(ground), ground).encode())
+    alias = _packet(names.from_text("www.t."), types.A, edns=False)
+    mail = _packet(names.from_text("m.t."), types.MX, edns=False)
+    before = image.answer(alias), image.answer(mail)
+    assert before[0] is not None and b"\x0a\x00\x00\x01" in before[0]
+    for domains in ({"corp"}, set()):
+        changed = zones.rules.keys() ^ _rules(domains).keys()
+        zones.rules = _rules(domains)
+        image.apply(preparer.refresh(preparer.rerouted(changed)).encode())
+        shown = image.answer(alias), image.answer(mail)
+        assert shown[0] in (None, before[0]) and (shown[0] is None or not domains)
+        assert shown[1] is not None and (b"\x0a\x00\x00\x01" in shown[1]) is not bool(domains)
+
+
 def _add_zone(zones: Zones, preparer: Preparer, image: Image, sub: Zone) -> None:
     hidden = preparer.arrived(sub)
     zones[sub.apex] = sub

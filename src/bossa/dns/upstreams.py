@@ -119,10 +119,12 @@ class Upstream:
         return (True, self.aside_until) if self.is_aside else (False, max(self.rtt or 0.0, self._lateness))
 
     def is_neglected(self, now: float) -> bool:
-        """Tell whether what is known of it is old."""
-        if self.is_aside:
-            return now >= self.aside_until
-        return self.asked_at is not None and now - self.asked_at >= _NEGLECTED
+        """Tell whether what is known of it is old: of one aside, when its time is over and nobody has tried since."""
+        if self.is_aside and now < self.aside_until:
+            return False
+        if self.asked_at is None or now - self.asked_at >= _NEGLECTED:
+            return self.is_aside or self.asked_at is not None
+        return self.is_aside and self.asked_at < self.aside_until
 
 
 def plan(upstreams: Sequence[Upstream], patience: Patience) -> Iterator[tuple[Upstream, float]]:

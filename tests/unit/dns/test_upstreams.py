@@ -135,6 +135,9 @@ def test_one_aside_is_asked_along_when_its_time_is_over_and_comes_back_by_an_ans
     quick.ask(101.0)
     assert to_ask_along([quick, lost], 101.9) is None
     assert to_ask_along([quick, lost], 102.0) is lost
+    lost.ask(102.0)
+    assert to_ask_along([quick, lost], 102.4) is None, "one try tells enough"
+    assert to_ask_along([quick, lost], 112.0) is lost
     lost.failed(102.0, 102.5)
     assert to_ask_along([quick, lost], 104.0) is None
     assert to_ask_along([quick, lost], 104.5) is lost

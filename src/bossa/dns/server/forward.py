@@ -153,7 +153,7 @@ class Forwarder:
             "bossa_dns_upstream_failures_total": by_address(lambda one: one.failed_queries),
             "bossa_dns_upstream_wrong_replies_total": by_address(lambda one: one.wrong_replies),
             "bossa_dns_upstream_rtt_seconds": by_address(lambda one: one.rtt),
-            "bossa_dns_upstream_aside": by_address(lambda one: one.is_aside),
+            "bossa_dns_upstream_aside": by_address(lambda one: float(one.is_aside)),
         }
 
     def start(self, upstream: Upstream, asked: Asked) -> _Try | None:
