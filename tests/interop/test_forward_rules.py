@@ -83,6 +83,7 @@ def test_a_rule_below_a_zone_comes_and_goes_with_a_reload(domain_factory: Domain
 def test_a_rule_takes_the_place_of_a_private_reverse_zone_from_the_start(
     domain_factory: DomainFactory, corp: Domain
 ) -> None:
+    """RFC 6303 §3: such a zone is for who has set up nothing else."""
     put(corp, "9.0.0.10.in-addr.arpa.", "PTR", "host.corp.bossa.test.", "10.in-addr.arpa.")
     main = domain_factory(config_toml=rule("10.in-addr.arpa", corp), workers=2)
     assert said(main, "9.0.0.10.in-addr.arpa", "PTR") == {"host.corp.bossa.test."}
@@ -96,6 +97,7 @@ def test_a_rule_takes_the_place_of_a_private_reverse_zone_from_the_start(
 
 
 def test_a_rule_without_resolvers_lets_nothing_out(domain_factory: DomainFactory) -> None:
+    """RFC 8914 §4.16"""
     other = domain_factory(name="other.test")
     forwarders = f'[dns]\nforwarders = ["{other.address}:{other.dns_port}"]\n'
     main = domain_factory(config_toml=forwarders + "[dns.forward]\n'leak.other.test' = []\n")

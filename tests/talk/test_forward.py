@@ -157,6 +157,8 @@ def errors(reply: dns.message.Message) -> list[int]:
 
 
 def test_a_question_is_passed_on_and_its_answer_back() -> None:
+    """RFC 5625 §3"""
+
     async def main() -> None:
         async with upstream(good) as one:
             reply = await ask(one)
@@ -170,6 +172,8 @@ def test_a_question_is_passed_on_and_its_answer_back() -> None:
 
 
 def test_every_query_has_its_own_id_and_port() -> None:
+    """RFC 5452 §9.2"""
+
     async def main() -> None:
         async with upstream(good) as one:
             forwarder = Forwarder([one.address])
@@ -194,6 +198,8 @@ def test_every_query_has_its_own_id_and_port() -> None:
     ids=["empty", "zeros", "garbage", "wrong ID", "wrong question", "cut", "reflected"],
 )
 def test_what_does_not_answer_the_query_is_waited_past(forge: Callable[[bytes], bytes]) -> None:
+    """RFC 5452 §9.1"""
+
     async def main() -> None:
         async with upstream(lambda query: [forge(query)] * 5 + good(query)) as one:
             assert addresses(await ask(one)) == ["192.0.2.1"]
@@ -205,6 +211,8 @@ def test_what_does_not_answer_the_query_is_waited_past(forge: Callable[[bytes], 
 
 
 def test_an_answer_from_another_address_or_port_is_not_heard() -> None:
+    """RFC 5452 §9.1"""
+
     async def main() -> None:
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         other.bind(("127.0.0.1", 0))
@@ -222,6 +230,8 @@ def test_an_answer_from_another_address_or_port_is_not_heard() -> None:
 
 
 def test_the_next_one_is_asked_when_one_is_silent_or_says_no() -> None:
+    """RFC 1035 §4.2.1: other servers before the same one again."""
+
     async def main() -> None:
         for bad in (silent, failing(dns.rcode.SERVFAIL), failing(dns.rcode.REFUSED), failing(dns.rcode.FORMERR)):
             async with upstream(bad) as first, upstream(good) as second:
@@ -241,6 +251,8 @@ def test_nxdomain_and_an_empty_answer_are_answers() -> None:
 
 
 def test_silence_everywhere_ends_in_servfail_in_time() -> None:
+    """RFC 8914 §4.23"""
+
     async def main() -> None:
         async with upstream(silent) as first, upstream(silent) as second:
             started = asyncio.get_running_loop().time()
@@ -268,6 +280,8 @@ def test_a_late_answer_is_too_late_and_harms_nobody() -> None:
 
 
 def test_nobody_there_is_a_network_error_at_once() -> None:
+    """RFC 8914 §4.24"""
+
     async def main() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
@@ -299,6 +313,8 @@ def test_servfail_of_all_is_passed_on_with_its_reason() -> None:
 
 
 def test_a_truncated_answer_is_fetched_over_tcp() -> None:
+    """RFC 7766 §5"""
+
     def big(query: bytes) -> list[bytes]:
         reply = dns.message.from_wire(answer(query))
         reply.answer.append(dns.rrset.from_text("www.example.org.", 60, "IN", "TXT", *(f"{i:0250}" for i in range(20))))
@@ -327,6 +343,8 @@ def test_tcp_that_fails_leads_to_the_next_one() -> None:
 
 
 def test_a_resolver_older_than_edns_is_asked_without() -> None:
+    """RFC 6891 §7"""
+
     def with_question(query: bytes) -> list[bytes]:
         return (
             good(query)
@@ -377,6 +395,8 @@ async def settled(forwarder: Forwarder) -> None:
 
 
 def test_a_lost_query_is_asked_again() -> None:
+    """RFC 1035 §4.2.1"""
+
     async def main() -> None:
         async with upstream(lambda query: good(query) if len(one.asked) > 1 else []) as one:
             assert addresses(await ask(one)) == ["192.0.2.1"]
@@ -386,6 +406,8 @@ def test_a_lost_query_is_asked_again() -> None:
 
 
 def test_the_next_is_asked_before_the_first_has_used_up_its_time_and_the_first_answer_wins() -> None:
+    """RFC 1035 §4.2.1"""
+
     async def main() -> None:
         patience = Patience(one_try=2, total=4, first=0.1, least=0.1, most=0.2)
         async with upstream(silent) as first, upstream(good) as second:
@@ -557,6 +579,8 @@ def test_we_never_ask_ourselves() -> None:
 
 
 def test_our_queries_bear_our_mark_behind_those_they_came_with_and_ours_is_known() -> None:
+    """RFC 6891 §9: an option from the numbers for local use."""
+
     async def main() -> None:
         async with upstream(good) as one:
             forwarder = Forwarder([one.address], mark=b"ourselfs")
@@ -574,6 +598,8 @@ def test_our_queries_bear_our_mark_behind_those_they_came_with_and_ours_is_known
 
 
 def test_a_flood_of_wrong_replies_is_a_sign_of_guessing_and_leads_to_tcp() -> None:
+    """RFC 5452 §9.3"""
+
     def flood(query: bytes) -> list[bytes]:
         return [bytes((query[0] ^ 1,)) + answer(query, "203.0.113.66")[1:]] * 50 + [answer(query, "203.0.113.67")]
 
@@ -602,6 +628,8 @@ def test_the_case_of_the_question_is_random_and_the_client_gets_its_own() -> Non
 
 
 def test_a_reply_in_another_case_is_not_taken_unless_the_resolver_keeps_doing_so() -> None:
+    """RFC 5452 §9.1; some servers write names in lower case."""
+
     def lower(query: bytes) -> list[bytes]:
         return [answer(query[:12] + query[12:29].lower() + query[29:])]
 
@@ -621,6 +649,8 @@ def test_a_reply_in_another_case_is_not_taken_unless_the_resolver_keeps_doing_so
 
 
 def test_connections_are_used_again_until_they_are_idle_for_too_long() -> None:
+    """RFC 7766 §6.2.1, §6.2.3"""
+
     async def main() -> None:
         async with upstream(truncated, good) as one:
             forwarder = Forwarder([one.address], patience=Patience(idle=0.3))
@@ -638,6 +668,8 @@ def test_connections_are_used_again_until_they_are_idle_for_too_long() -> None:
 
 
 def test_a_connection_that_is_closed_at_the_next_question_costs_a_new_one() -> None:
+    """RFC 7766 §6.2.4"""
+
     async def main() -> None:
         async with upstream(truncated, good) as one:
             one.each = 1
@@ -669,6 +701,8 @@ def test_tcp_that_stalls_or_answers_something_else_ends_in_time() -> None:
 
 
 def test_an_endless_alias_is_passed_on_as_it_is() -> None:
+    """RFC 5625 §4.3: what is in an answer is for the client to judge."""
+
     def chain(query: bytes) -> list[bytes]:
         reply = dns.message.from_wire(answer(query))
         reply.answer = [

@@ -129,13 +129,9 @@ class Upstream:
 
 def plan(upstreams: Sequence[Upstream], patience: Patience) -> Iterator[tuple[Upstream, float]]:
     """Yield whom to ask, one after the other, and how long to wait for each before the next is asked as well."""
-    return islice(_rounds(sorted(upstreams, key=Upstream.rank), patience), _MOST_TRIES)
-
-
-def _rounds(order: Sequence[Upstream], patience: Patience) -> Iterator[tuple[Upstream, float]]:
-    for turn in range(_ROUNDS):
-        for upstream in order:
-            yield upstream, upstream.wait(patience) * 2**turn
+    order = [(upstream, upstream.wait(patience)) for upstream in sorted(upstreams, key=Upstream.rank)]
+    tries = ((upstream, wait * 2**turn) for turn in range(_ROUNDS) for upstream, wait in order)
+    return islice(tries, _MOST_TRIES)
 
 
 def to_ask_along(upstreams: Sequence[Upstream], now: float) -> Upstream | None:

@@ -42,6 +42,7 @@ def read(wire: bytes, query: Asked, message_id: int = 7) -> relay.Answer:
 
 @pytest.mark.parametrize("checking_disabled", [False, True])
 def test_the_query_asks_for_recursion_and_keeps_cd_and_do(checking_disabled: bool) -> None:
+    """RFC 5625 §4.1, RFC 4035 §3.2.2, RFC 3225 §3"""
     for query in (PLAIN, EDNS):
         client = dns.message.from_wire(query.to_wire())
         client.flags = dns.flags.AD | dns.flags.CD * checking_disabled
@@ -162,6 +163,7 @@ def test_an_opt_in_the_middle_takes_what_stands_behind_it_along() -> None:
 
 
 def test_extended_errors_pass_through_and_other_options_do_not() -> None:
+    """RFC 6891 §6.2.6: OPT is hop by hop."""
     options = [dns.edns.EDEOption(6, "bogus"), dns.edns.GenericOption(10, bytes(8))]
     reply = answer_to(relay.upstream_query(asked(), 7, edns=True), payload=1232, options=options)
     reply.set_rcode(dns.rcode.SERVFAIL)

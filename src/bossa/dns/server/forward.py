@@ -27,7 +27,7 @@ from bossa.net.peer import Peer
 from bossa.observe import log
 from bossa.observe.metrics import Reading
 
-__all__ = ["Address", "Forwarder", "Patience", "is_own"]
+__all__ = ["Forwarder", "Patience", "is_own"]
 
 # Codes that say more about the resolver than about the name: another one may know better.
 _NEXT = frozenset((Rcode.SERVFAIL, Rcode.REFUSED, Rcode.FORMERR, Rcode.NOTIMP, Rcode.NOTAUTH))
@@ -201,8 +201,10 @@ class _Course:
         self._began = self._clock()
         self._end = self._began + patience.total
         self._open: dict[_Try, Upstream] = {}
-        # Those that said no, and how; they are not asked again.
-        self._said_no: dict[Upstream, int] = {}
+        # Those that said no or cannot be reached, which are not asked again.
+        self._done: set[Upstream] = set()
+        # Those of them that have failed if another knows; who says REFUSED has failed anyway.
+        self._to_blame: list[Upstream] = []
         # The last SERVFAIL: the client gets it, extended errors included, when nobody knows better.
         self._servfail: Answer | None = None
         self._troubles: set[_Trouble] = set()
@@ -224,8 +226,8 @@ class _Course:
         return answer or self._servfail or Unanswered(*self._reason())
 
     def _is_futile(self, upstream: Upstream) -> bool:
-        """Tell whether there is no sense in asking: it said no, or is hardly there while somebody has spoken."""
-        return upstream in self._said_no or (upstream.is_aside and self._servfail is not None)
+        """Tell whether there is no sense in asking: it has had its say, or is aside and somebody else had it."""
+        return upstream in self._done or (upstream.is_aside and self._servfail is not None)
 
     def _start(self, upstream: Upstream) -> _Try | None:
         task = self._forwarder.start(upstream, self._asked)
@@ -252,20 +254,19 @@ class _Course:
         """Return an answer of use; who had none although there is one has failed."""
         if isinstance(outcome, _Trouble):
             self._troubles.add(outcome)
+            if outcome is _Trouble.UNREACHABLE:
+                self._done.add(upstream)
             return None
         if is_of_use(outcome):
-            self._blame()
+            for one in self._to_blame:
+                one.failed(self._began, self._clock())
             return outcome
-        self._said_no[upstream] = outcome.rcode
+        self._done.add(upstream)
+        if outcome.rcode != Rcode.REFUSED:
+            self._to_blame.append(upstream)
         if outcome.rcode == Rcode.SERVFAIL:
             self._servfail = outcome
         return None
-
-    def _blame(self) -> None:
-        """Hold against a resolver that it did not know what another knew; for REFUSED that was done at once."""
-        for upstream, code in self._said_no.items():
-            if code != Rcode.REFUSED:
-                upstream.failed(self._began, self._clock())
 
     def _reason(self) -> tuple[Ede, str]:
         """Say why there is no answer.  RFC 8914 §4.23, §4.24"""
@@ -273,7 +274,7 @@ class _Course:
             return Ede.NO_REACHABLE_AUTHORITY, "no resolver answered in time"
         if _Trouble.UNREACHABLE in self._troubles:
             return Ede.NETWORK_ERROR, "no resolver could be reached"
-        if self._said_no:
+        if self._done:
             return Ede.NO_REACHABLE_AUTHORITY, "every resolver refused"
         return Ede.OTHER, "too many questions under way"
 
