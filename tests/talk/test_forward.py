@@ -462,7 +462,8 @@ def test_one_that_failed_twice_is_set_aside_and_found_again_when_it_recovers() -
                 assert isinstance(await forwarder.fetch(asked_for()), Answer)
             assert len(lame.asked) == 2 and known(forwarder, lame).is_aside
             lame.udp = good
-            known(forwarder, lame).aside_until = 0
+            # As if its time were over.
+            known(forwarder, lame).aside_until, known(forwarder, lame).asked_at = 0, None
             assert isinstance(await forwarder.fetch(asked_for()), Answer)
             await settled(forwarder)
             assert len(lame.asked) == 3 and not known(forwarder, lame).is_aside
