@@ -149,7 +149,12 @@ def test_status_and_metrics_show_the_resolvers(domain_factory: DomainFactory, co
     assert said(main, "ns1.corp.bossa.test") == {"127.0.0.1"}
     rows = {row["address"]: row for row in status(main)["upstreams"] if row["rule"]}
     mine = rows[f"{corp.address}:{corp.dns_port}"]
-    assert mine["queries"] == ASKS and mine["failures"] == 0 and not mine["aside"] and 0 < float(str(mine["rtt"])) < 1
+    assert (
+        1 <= int(str(mine["queries"])) <= ASKS
+        and mine["failures"] == 0
+        and not mine["aside"]
+        and 0 < float(str(mine["rtt"])) < 1
+    )
     for name in ("a.example", "b.example", "c.example"):
         recursive(main, name)
     shown = main.run("status", check=True).stdout
