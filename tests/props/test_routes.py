@@ -17,7 +17,7 @@ _ZONES = {}
 
 def _zone(apex: bytes):
     if apex not in _ZONES:
-        _ZONES[apex] = zone(names.to_text(apex))
+        _ZONES[apex] = zone(names.to_text(apex), "")
     return _ZONES[apex]
 
 
@@ -26,7 +26,7 @@ def test_the_longest_match_decides_and_a_zone_wins_a_tie(
     apexes: set[bytes], ruled: set[bytes], private: set[bytes], name: bytes
 ) -> None:
     served = Zones({apex: _zone(apex) for apex in apexes | private})
-    served.rules = Rules({domain: () for domain in ruled})
+    served.rules = Rules(dict.fromkeys(ruled, ()))
     served.overruled |= {apex for apex in private if any(names.is_below(apex, domain) for domain in ruled)}
     zones = [apex for apex in served if names.is_below(name, apex) and apex not in served.overruled]
     rules = [domain for domain in ruled if names.is_below(name, domain)]
