@@ -114,6 +114,16 @@ def test_a_rule_at_the_name_of_a_zone_has_no_effect_and_says_so(domain_factory: 
     assert "no effect: there is a zone of that name" in main.run("reload", check=True).stdout
 
 
+def test_who_may_not_recurse_is_refused_by_every_worker(domain_factory: DomainFactory, corp: Domain) -> None:
+    main = domain_factory(
+        config_toml='[dns]\nrecursion = ["192.0.2.0/24"]\n' + rule("corp.bossa.test", corp), workers=2
+    )
+    assert said(main, "ns1.corp.bossa.test") == {"REFUSED"} == said(main, "corp.bossa.test")
+    assert said(main, "corq.bossa.test") == {"NXDOMAIN"}
+    configure(main, rule("corp.bossa.test", corp))
+    assert said(main, "ns1.corp.bossa.test") == {"127.0.0.1"}
+
+
 def test_a_wrong_rule_is_told_and_the_old_ones_stay(domain_factory: DomainFactory, corp: Domain) -> None:
     main = domain_factory(config_toml=rule("corp.bossa.test", corp))
     (main.home / "bossa.toml").write_text("[dns.forward]\ncorp.bossa.test = ['127.0.0.1']\n")
