@@ -167,6 +167,7 @@ def test_status_and_metrics_show_the_resolvers(domain_factory: DomainFactory, co
     )
     for name in ("a.example", "b.example", "c.example"):
         recursive(main, name)
+    assert "127.0.0.1:9" in main.wait_for_log("resolver set aside")
     shown = main.run("status", check=True).stdout
     assert "corp.bossa.test" in shown and "healthy" in shown and "aside" in shown
     with urllib.request.urlopen(f"http://{main.address}:{main.web_port}/metrics", timeout=10) as page:

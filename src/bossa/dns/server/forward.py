@@ -174,19 +174,31 @@ class Forwarder:
             async with asyncio.timeout(self._patience.one_try):
                 answer = await self._line.ask(upstream, asked)
         except TimeoutError:
-            upstream.failed(started, clock())
+            self.blame(upstream, started, "no answer in time")
             return _Trouble.SILENT
         except (OSError, EOFError) as e:
             if not (isinstance(e, OSError) and e.errno in _OURS):
-                upstream.failed(started, clock())
+                self.blame(upstream, started, str(e))
             return _Trouble.UNREACHABLE
         finally:
             upstream.under_way -= 1
         if answer.rcode == Rcode.REFUSED:
-            upstream.failed(started, clock())
+            self.blame(upstream, started, "it refuses")
         elif is_of_use(answer):
-            upstream.succeeded()
+            self._praise(upstream)
         return answer
+
+    def blame(self, upstream: Upstream, asked_at: float, why: str) -> None:
+        """Note a failure, and tell when it sets a resolver aside."""
+        was_aside = upstream.is_aside
+        upstream.failed(asked_at, asyncio.get_running_loop().time())
+        if upstream.is_aside and not was_aside:
+            log.warning("resolver set aside", address=str(Peer(*upstream.address)), why=why)
+
+    def _praise(self, upstream: Upstream) -> None:
+        if upstream.is_aside:
+            log.info("resolver answers again", address=str(Peer(*upstream.address)))
+        upstream.succeeded()
 
 
 class _Course:
@@ -259,7 +271,7 @@ class _Course:
             return None
         if is_of_use(outcome):
             for one in self._to_blame:
-                one.failed(self._began, self._clock())
+                self._forwarder.blame(one, self._began, "it failed where another knew")
             return outcome
         self._done.add(upstream)
         if outcome.rcode != Rcode.REFUSED:

@@ -19,7 +19,8 @@ from bossa.dns.relay import Answer, Asked, read_answer, same_case, upstream_quer
 from bossa.dns.routes import Address
 from bossa.dns.server.streams import Streams
 from bossa.dns.upstreams import Upstream
-from bossa.net.peer import SocketAddress
+from bossa.net.peer import Peer, SocketAddress
+from bossa.observe import log
 
 _MAX_DATAGRAM = 65535
 # Replies to one query that answer something else.
@@ -52,6 +53,8 @@ class Line:
             sent = self._in_random_case(asked)
             answer = await self._over_udp(upstream, sent, edns=edns)
             upstream.keeps_case = answer is None or same_case(answer, sent)
+        if answer is None:
+            log.warning("replies that answer nothing we asked, so TCP is used", address=str(Peer(*upstream.address)))
         if answer is None or answer.truncated:
             return await self._over_tcp(upstream, sent, edns=edns)
         return answer
