@@ -622,6 +622,8 @@ def test_the_case_of_the_question_is_random_and_the_client_gets_its_own() -> Non
             for _ in range(8):
                 reply = dns.message.from_wire(await forwarder.ask(QUERY.to_wire(), 1232))
                 assert str(reply.question[0].name) == str(reply.answer[0].name) == "WWW.example.org."
+            fetched = await forwarder.fetch(asked_for("wWw.Example.org."))
+            assert isinstance(fetched, Answer) and fetched.message.answer[0].owner == b"\x03wWw\x07Example\x03org\x00"
             spellings = {query[12:29] for query in one.asked}
             assert len(spellings) > 4 and {one.lower() for one in spellings} == {b"\x03www\x07example\x03org\x00"}
 

@@ -12,7 +12,7 @@ known at once, however many of us it went through.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bossa.dns import types
 from bossa.dns.errors import Ede, Rcode
@@ -132,6 +132,14 @@ def read_answer(data: bytes, asked: Asked, message_id: int) -> Answer | None:
 def same_case(answer: Answer, asked: Asked) -> bool:
     """Tell whether a reply has the question's letters as they were sent, or leaves the question out."""
     return not answer.message.questions or _question(answer.message) == asked.question
+
+
+def in_case_of(answer: Answer, asked: Asked) -> Answer:
+    """Return a reply with the question's letters as ``asked`` has them, also where names point to them."""
+    if same_case(answer, asked):
+        return answer
+    wire, behind = answer.message.wire, HEADER + len(asked.question)
+    return replace(answer, message=Message.decode(wire[:HEADER] + asked.question + wire[behind:]))
 
 
 def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:

@@ -88,6 +88,16 @@ def test_a_reply_is_in_the_case_of_its_question_or_has_none() -> None:
     assert relay.same_case(read(b"\x00\x07\x80\x01" + bytes(8), asked()), asked())
 
 
+def test_a_reply_gets_the_case_of_another_question_wherever_it_points_to_it() -> None:
+    sent = Asked.decode(EDNS.to_wire().replace(b"WwW", b"wWw").replace(b"ORG", b"oRg"))
+    wire = answer_to(relay.upstream_query(sent, 7, edns=True), "www.example.org. 60 IN CNAME a.example.org.").to_wire()
+    answer = relay.in_case_of(read(wire, sent), asked())
+    assert relay.same_case(answer, asked()) and len(answer.message.wire) == len(wire)
+    (record,) = answer.message.answer
+    assert record.owner == asked().question[:-4]
+    assert relay.in_case_of(answer, asked()) is answer
+
+
 def test_what_is_no_single_question_is_refused() -> None:
     none = dns.message.Message(id=1)
     two = dns.message.from_wire(PLAIN.to_wire())

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from bossa.dns.errors import Rcode
-from bossa.dns.relay import Answer, Asked, read_answer, same_case, upstream_query, with_case
+from bossa.dns.relay import Answer, Asked, in_case_of, read_answer, same_case, upstream_query, with_case
 from bossa.dns.routes import Address
 from bossa.dns.server.streams import Streams
 from bossa.dns.upstreams import Upstream
@@ -42,8 +42,8 @@ class Line:
         answer = await self._ask(upstream, asked, edns=True)
         if answer.rcode in (Rcode.FORMERR, Rcode.NOTIMP):
             # Older than EDNS, perhaps.  RFC 6891 §7
-            return await self._ask(upstream, asked, edns=False)
-        return answer
+            answer = await self._ask(upstream, asked, edns=False)
+        return in_case_of(answer, asked)
 
     async def _ask(self, upstream: Upstream, asked: Asked, *, edns: bool) -> Answer:
         sent = self._in_random_case(asked) if upstream.keeps_case else asked
