@@ -97,7 +97,7 @@ def main(rest: Sequence[str]) -> int:
     except servers.PROBLEMS as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    print(json.dumps(_as_json(figures, options), indent=1) if options.json else _report(figures, options))
+    print(json.dumps(as_json(figures, options), indent=1) if options.json else report(figures, options))
     return 0
 
 
@@ -114,36 +114,35 @@ def _options(rest: Sequence[str]) -> argparse.Namespace:
 def _run(names: Sequence[str], options: argparse.Namespace, home: Path, exits: ExitStack) -> list[Figures]:
     zone = home / "zone"
     zone.write_text(zone_text())
-    running = {name: exits.enter_context(_start(name, home, zone)) for name in names}
+    running = {name: exits.enter_context(start(name, home / name, zone)) for name in names}
     questions = Questions(SETS[options.set], home)
 
     def measure(name: str, seconds: int = options.seconds) -> Sample:
-        return _measure(running[name], questions, seconds)
+        return measure_one(running[name], questions.file(), seconds, questions.set.options)
 
     for name in names:
         measure(name, 1)
     return compare(names, options.rounds, measure)
 
 
-def _start(name: str, home: Path, zone: Path) -> servers.Running:
+def start(name: str, home: Path, zone: Path) -> servers.Running:
+    """Start a server with the zone, in a directory that it makes."""
     if name == "bossa":
-        return servers.bossa(home / name, {ZONE: zone})
+        return servers.bossa(home, {ZONE: zone})
     config, command = COMMANDS[name]
 
     def recipe(own: Path, port: int) -> list[str]:
         (own / "conf").write_text(config.format(home=own, port=port, zone=ZONE, file=zone))
         return [*program(command[0]), *command[1:], str(own / "conf")]
 
-    return servers.peer(name, recipe, home / name, f"h0.{ZONE}")
+    return servers.peer(name, recipe, home, f"h0.{ZONE}")
 
 
-def _measure(server: servers.Served, questions: Questions, seconds: int) -> Sample:
-    file = questions.file()
-    report, costs = machine.watch(
-        server.pinned(), lambda: dnsperf.run(server.port, file, seconds, questions.set.options)
-    )
-    extra = {"size": report.size, "nxdomain": report.share("NXDOMAIN"), "noerror": report.share("NOERROR")}
-    return costs.sample(report.completed, seconds=report.seconds, lost=report.lost, extra=extra)
+def measure_one(server: servers.Served, file: Path, seconds: int, options: Sequence[str] = ()) -> Sample:
+    """Ask a server the questions of a file for so long."""
+    found, costs = machine.watch(server.pinned(), lambda: dnsperf.run(server.port, file, seconds, options))
+    extra = {"size": found.size, "nxdomain": found.share("NXDOMAIN"), "noerror": found.share("NOERROR")}
+    return costs.sample(found.completed, seconds=found.seconds, lost=found.lost, extra=extra)
 
 
 class Questions:
@@ -167,14 +166,15 @@ def zone_text() -> str:
     return f"$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 86400 300\n@ NS ns1\nns1 A 127.0.0.1\n{''.join(hosts)}"
 
 
-def _main_names(chance: random.Random) -> Iterator[str]:
+def main_names(chance: random.Random) -> Iterator[str]:
+    """Return all names that are there and one in ten that is not, shuffled."""
     names = [f"h{number}.{ZONE}" for number in range(ADDRESSES)] + [f"x{number}.{ZONE}" for number in range(MISSING)]
     chance.shuffle(names)
     return iter(names)
 
 
 def _random_case_names(chance: random.Random) -> Iterator[str]:
-    names = itertools.cycle(_main_names(chance))
+    names = itertools.cycle(main_names(chance))
     return (dnsperf.random_case(name, chance) for name in itertools.islice(names, FRESH))
 
 
@@ -184,14 +184,15 @@ def _new_missing_names(chance: random.Random) -> Iterator[str]:
 
 
 SETS = {
-    "main": QuerySet(_main_names),
-    "edns": QuerySet(_main_names, options=("-e",)),
+    "main": QuerySet(main_names),
+    "edns": QuerySet(main_names, options=("-e",)),
     "random-case": QuerySet(_random_case_names, fresh=True),
     "uniqnx": QuerySet(_new_missing_names, fresh=True),
 }
 
 
-def _report(figures: Sequence[Figures], options: argparse.Namespace) -> str:
+def report(figures: Sequence[Figures], options: argparse.Namespace) -> str:
+    """Return the result as a table for people."""
     first = figures[0]
     headings = ["server", "queries/s", "CPU us/query", f"{first.name} is ×", "octets", "NXDOMAIN", "lost", "disturbed"]
     rows = [
@@ -211,7 +212,8 @@ def _report(figures: Sequence[Figures], options: argparse.Namespace) -> str:
     return f"{machine.describe()}\n{what}\n\n{table(headings, rows)}"
 
 
-def _as_json(figures: Sequence[Figures], options: argparse.Namespace) -> dict[str, object]:
+def as_json(figures: Sequence[Figures], options: argparse.Namespace) -> dict[str, object]:
+    """Return the result for programs."""
     return {"machine": machine.describe(), "set": options.set, "servers": [one.as_json() for one in figures]}
 
 

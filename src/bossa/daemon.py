@@ -29,6 +29,7 @@ from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
 from bossa.admin.status import (
+    CacheStatus,
     Service,
     StatusReport,
     StoreStatus,
@@ -38,14 +39,17 @@ from bossa.admin.status import (
     ZoneStatus,
 )
 from bossa.config.errors import ConfigError
-from bossa.config.settings import Settings
+from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
+from bossa.dns import types
+from bossa.dns.cache import Cache
 from bossa.dns.names import to_text
 from bossa.dns.relay import MARK_SIZE
 from bossa.dns.server import nearness
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
+from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
@@ -124,10 +128,23 @@ class Server:
             edns_size=settings.dns.edns_size,
         )
         exits.callback(self._forwarder.close)
-        self._owner = Owner(self._names, opening.answer_settings(settings, self._mark), self._forwarder.ask, time.time)
+        self._resolver = self._new_resolver()
+        self._owner = Owner(self._names, opening.answer_settings(settings, self._mark), self._resolver, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
+
+    def _new_resolver(self) -> Resolver:
+        settings, zones = self._settings.dns, self._names.zones
+        resolver = Resolver(
+            self._forwarder.fetch,
+            Cache(settings.cache_octets, settings.serve_stale),
+            time.monotonic,
+            ours=lambda name: zones.find_for(name, types.A) is not None,
+        )
+        resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
+        self._names.on_arrival = lambda apex: resolver.forget(apex, tree=True)
+        return resolver
 
     async def start(self) -> None:
         """Come up; returns when questions are answered and the banner is out."""
@@ -180,7 +197,7 @@ class Server:
             except ConfigError as e:
                 raise opening.trouble(e, self._data) from None
 
-        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload, memory=self._resolver)
         return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
@@ -306,6 +323,7 @@ class Server:
             updates=_update_counts(),
             store=self._store_status(),
             upstreams=tuple(msgspec.convert(self._forwarder.report(), list[UpstreamStatus])),
+            cache=CacheStatus.of(self._resolver),
         )
 
     def _store_status(self) -> StoreStatus:
@@ -324,8 +342,8 @@ class Server:
         self._owner.settings = opening.answer_settings(self._settings, self._mark)
         self._office.md5 = self._settings.dns.tsig_md5
         self._pool.set_near(nearness.encode(self._settings.dns.recursion))
-        rules, upstreams = opening.forward_rules(self._settings), opening.upstreams(self._settings)
-        await self._names.change_rules(rules, lambda: self._forwarder.use(upstreams, rules))
+        rules = opening.forward_rules(self._settings)
+        await self._names.change_rules(rules, lambda: self._renew_forwarding(difference))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
@@ -340,6 +358,14 @@ class Server:
         for domain in void:
             log.warning("forward rule without effect, since there is a zone of that name", domain=domain)
         return [f"warning: the rule for {domain} has no effect: there is a zone of that name" for domain in void]
+
+    def _renew_forwarding(self, difference: Difference) -> None:
+        """Take what is new about questions passed on; what other upstreams said is forgotten."""
+        self._forwarder.use(opening.upstreams(self._settings), self._names.zones.rules)
+        self._resolver.max_ttl = self._settings.dns.cache_max_ttl
+        self._resolver.cache.stale = self._settings.dns.serve_stale
+        if any(change.key in ("dns.forwarders", "dns.forward") for change in difference.now):
+            self._resolver.forget_all()
 
     async def _reload_by_signal(self) -> None:
         try:
@@ -359,6 +385,11 @@ class Server:
             process.read(name, reading)
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
+        cache, counts = self._resolver.cache, self._resolver.counts
+        process.read("bossa_dns_cache_questions_total", lambda: {(how,): counts[how] for how in ASKED})
+        process.read("bossa_dns_cache_prefetches_total", lambda: {(): counts["prefetches"]})
+        process.read("bossa_dns_cache_entries", lambda: {(): len(cache)})
+        process.read("bossa_dns_cache_bytes", lambda: {(): cache.octets})
         process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})
         process.read("bossa_store_size_bytes", lambda: {(): self._store_status().size})
 

@@ -28,8 +28,9 @@ LISTS = (
     ("key", "list"),
     ("key", "show", "admin"),
     ("policy", "list", "bossa.test"),
+    ("cache", "show"),
 )
-OFFLINE = tuple(words for words in LISTS if words[0] not in ("status", "check"))
+OFFLINE = tuple(words for words in LISTS if words[0] not in ("status", "check", "cache"))
 
 
 @pytest.fixture(params=["running", "stopped"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from bossa.admin.ports import Line, Names
+from bossa.admin.ports import Line, Memory, Names
 
 if TYPE_CHECKING:
     from bossa.admin.status import StatusReport
@@ -32,8 +32,8 @@ class Office:
 
     ``domain`` is the server's own domain (a key); ``seal(context, secret)`` seals
     a secret under the master key for the store; ``backup(path)`` writes a copy
-    of the open database; ``md5`` allows keys for HMAC-MD5.  ``status`` and ``reload`` (which returns lines for
-    people) are None where no server runs.
+    of the open database; ``md5`` allows keys for HMAC-MD5.  ``status``, ``reload`` (which returns lines for
+    people) and ``memory`` are None where no server runs.
     """
 
     names: Names
@@ -45,6 +45,7 @@ class Office:
     backup: Callable[[Path], Awaitable[None]]
     status: Callable[[], Awaitable[StatusReport]] | None = None
     reload: Callable[[], Awaitable[list[str]]] | None = None
+    memory: Memory | None = None
     md5: bool = False
     # Held by verbs that read what is stored, change it, and store it again.
     editing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from bossa.dns.cache import Cache
 from bossa.dns.changes import Draft
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
 from bossa.dns.tsig import Key
@@ -67,6 +68,28 @@ class Names(Protocol):
 
     async def set_rules(self, apex: bytes, rules: Sequence[RuleRow]) -> None:
         """Store the rules of one zone, or (b"") of all zones."""
+
+
+class Memory(Protocol):
+    """What is remembered of others' answers; :class:`bossa.dns.server.resolver.Resolver` is the real one."""
+
+    @property
+    def cache(self) -> Cache:
+        """The answers."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Questions since the start: hits, misses, stale, prefetches."""
+
+    @property
+    def now(self) -> float:
+        """The present moment on the clock of the answers' times."""
+
+    def forget(self, name: bytes, *, tree: bool) -> int:
+        """Forget a name, or a tree of names, everywhere; return how many answers that were."""
+
+    def forget_all(self) -> int:
+        """Forget everything, everywhere; return how many answers that were."""
 
 
 class Line(Protocol):

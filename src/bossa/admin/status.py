@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from bossa.admin.ports import Memory
+
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One service and where it listens: ``addresses`` as people read them, ``[::1]:10053``."""
@@ -88,6 +90,31 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
     failing: str = ""
 
 
+class CacheStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of others' answers, and how many questions were answered from it since the start."""
+
+    entries: int = 0
+    octets: int = 0
+    limit: int = 0
+    hits: int = 0
+    misses: int = 0
+    stale: int = 0
+    prefetches: int = 0
+
+    @classmethod
+    def of(cls, memory: Memory) -> CacheStatus:
+        """Return the state of this moment."""
+        cache, counts = memory.cache, memory.counts
+        told = {what: counts.get(what, 0) for what in ("hits", "misses", "stale", "prefetches")}
+        return cls(entries=len(cache), octets=cache.octets, limit=cache.limit, **told)
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of questions that were answered from memory, None before the first."""
+        asked = self.hits + self.misses + self.stale
+        return self.hits / asked if asked else None
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a running server that its operator wants to see first."""
 
@@ -106,6 +133,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     updates: UpdateCounts = UpdateCounts()
     store: StoreStatus = StoreStatus()
     upstreams: tuple[UpstreamStatus, ...] = ()
+    cache: CacheStatus = CacheStatus()
 
     @property
     def uptime(self) -> float:

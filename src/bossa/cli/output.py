@@ -17,7 +17,7 @@ from bossa.net.frames import Progress
 _MANY = 2000
 # "bossa" where a command follows: not the name of the program, nor a part of a path or a domain.
 _COMMAND = re.compile(
-    r"(?<![\w./-])bossa(?= (?:up|status|check|env|reload|backup|restore|zone|record|key|policy|test|bench|man"
+    r"(?<![\w./-])bossa(?= (?:up|status|check|env|reload|backup|restore|zone|record|key|policy|cache|test|bench|man"
     r"|completion|install-service|--help)\b)"
 )
 
@@ -59,6 +59,14 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         print(f"{name:<{width}}  {value}".rstrip())
+
+
+def size(octets: int) -> str:
+    """Return octets as people read them."""
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if octets >= 1000**power:
+            return f"{octets / 1000**power:.1f} {unit}"
+    return f"{octets} octets"
 
 
 def failure(error: Failure) -> None:

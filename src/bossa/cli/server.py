@@ -65,12 +65,13 @@ def _show(report: StatusReport) -> None:
     output.pairs(
         [
             ("domain", f"{report.domain}, bossa {report.version}, pid {report.pid}, up {_duration(report.uptime)}"),
-            ("data", f"{report.data}, {_size(report.store.size)}, {_size(report.store.free)} free"),
+            ("data", f"{report.data}, {output.size(report.store.size)}, {output.size(report.store.free)} free"),
             *((service.name, "  ".join(service.addresses)) for service in report.services),
             ("zones", f"{len(own)}, and {private} private reverse zones" if private else len(own)),
             ("workers", _workers(report)),
             ("queries", report.queries),
             ("updates", _updates(report)),
+            ("cache", _cache(report)),
             ("last backup", _ago(report)),
         ]
     )
@@ -99,6 +100,14 @@ def _updates(report: StatusReport) -> str:
     return f"{counts.accepted} stored, {counts.refused} refused, {counts.failed} failed"
 
 
+def _cache(report: StatusReport) -> str:
+    cache = report.cache
+    if not cache.limit:
+        return "off"
+    held = f"{cache.entries} answers, {output.size(cache.octets)} of {output.size(cache.limit)}"
+    return held if cache.hit_rate is None else f"{held}, {cache.hit_rate:.0%} of questions found"
+
+
 def _ago(report: StatusReport) -> str:
     last = report.store.last_backup
     return "never" if last is None else f"{_duration(report.now - last)} ago"
@@ -109,13 +118,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
-
-
-def _size(octets: int) -> str:
-    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
-        if octets >= 1000**power:
-            return f"{octets / 1000**power:.1f} {unit}"
-    return f"{octets} octets"
 
 
 def check(*, data: Data, json: Json = False) -> int:
@@ -226,7 +228,7 @@ def backup(
         output.json(manifest)
     else:
         again = output.callable_here(f"bossa restore {shlex.quote(str(file))} --data DIR")
-        print(f"{file}: {_size(file.stat().st_size)}. It holds the master key. Back again: {again}")
+        print(f"{file}: {output.size(file.stat().st_size)}. It holds the master key. Back again: {again}")
 
 
 def _file_trouble(what: str, error: OSError) -> Failure:

@@ -64,13 +64,16 @@ class ListenSettings(msgspec.Struct, frozen=True):
 class DnsSettings(msgspec.Struct, frozen=True):
     """[dns]: no ``forwarders`` means the system's resolvers; ``forward`` has those of single domains.
 
-    ``tcp_idle`` is in seconds.
+    Times are in seconds, ``cache_size`` is in MiB.
     """
 
     workers: int
     recursion: tuple[Network, ...]
     forwarders: tuple[Endpoint, ...]
     forward: Mapping[str, tuple[Endpoint, ...]]
+    cache_size: int
+    cache_max_ttl: int
+    serve_stale: int
     edns_size: int
     tcp_connections: int
     tcp_idle: int
@@ -81,6 +84,11 @@ class DnsSettings(msgspec.Struct, frozen=True):
     def min_mac(self) -> int | None:
         """The fewest octets of a cut MAC that are taken; None for whole ones only."""
         return self.tsig_truncation // 8 or None
+
+    @property
+    def cache_octets(self) -> int:
+        """The size of the cache in octets."""
+        return self.cache_size << 20
 
 
 class LogSettings(msgspec.Struct, frozen=True):
@@ -135,6 +143,11 @@ KEYS: dict[str, Key] = {
     "dns.recursion": Key(kinds.NETWORKS, _always(NEAR)),
     "dns.forwarders": Key(kinds.ENDPOINTS, _always(())),
     "dns.forward": Key(kinds.RULES, _always({})),
+    # In the owner and as much in each query worker.
+    "dns.cache_size": Key(kinds.whole(0, 65536, 64), _always(64), restart=True),
+    # RFC 8767 §4: a week is the most that makes sense.
+    "dns.cache_max_ttl": Key(kinds.whole(1, 604800, 86400), _always(86400)),
+    "dns.serve_stale": Key(kinds.whole(0, 604800, 86400), _always(86400)),
     # RFC 6891 §6.2.3: values under 512 count as 512.  Prepared answers are cut to it.
     "dns.edns_size": Key(kinds.whole(512, 4096, 1232), _always(1232), restart=True),
     "dns.tcp_connections": Key(kinds.whole(1, 10000, 150), _always(150)),

@@ -7,6 +7,7 @@ which these are checked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bossa.dns import tsig
@@ -68,9 +69,9 @@ class Exchange:
         key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
         return Caller(self.address, key)
 
-    def finish(self, reply: Reply, *, ede: Ede | None = None) -> bytes:
-        """Encode and sign the reply."""
-        edns = self._edns(ede)
+    def finish(self, reply: Reply, *, ede: Ede | None = None, notes: Sequence[tuple[int, bytes]] = ()) -> bytes:
+        """Encode and sign the reply; ``notes`` are extended errors of somebody else."""
+        edns = self._edns(ede, notes)
         # The bit has no meaning in answers to updates (RFC 2136 §2.2).
         flags = Flag.RA if self.recursion and self.message.opcode == Opcode.QUERY else 0
         wire = encode_reply(self.message, reply, self.limit - self.tsig_space(), edns, flags=flags)
@@ -94,11 +95,11 @@ class Exchange:
         count = int.from_bytes(wire[10:12], "big") - 1
         return wire[:10] + count.to_bytes(2, "big") + wire[HEADER : raw.start]
 
-    def _edns(self, ede: Ede | None) -> Edns | None:
+    def _edns(self, ede: Ede | None, notes: Sequence[tuple[int, bytes]] = ()) -> Edns | None:
         if self.edns is None:
             return None
         options = ((EDE_OPTION, ede.to_bytes(2, "big")),) if ede is not None else ()
-        return Edns(self.edns_size, 0, self.edns.do, options)
+        return Edns(self.edns_size, 0, self.edns.do, (*options, *notes))
 
     def tsig_space(self) -> int:
         """Return the octets that the answer's TSIG takes."""

@@ -26,6 +26,7 @@ _OPT_SIZE = 11
 _MAX_LABEL = 63
 _MAX_NAME = 255
 _PLAIN_LIMIT = 512
+_AA = 0x0400
 # Types that no record has, which are never looked up: OPT, and those for questions only.  RFC 6895 §3.1
 _NOT_HERE = frozenset(n.to_bytes(2, "big") for n in (0, 41, *range(128, 256)))
 _POINTERS = [(0xC000 | at).to_bytes(2, "big") for at in range(0x4000)]
@@ -56,7 +57,8 @@ def _heads(word: int, counts: bytes) -> tuple[Heads, Heads]:
 
 def _heads_for(word: int, counts: bytes) -> Heads:
     heads = {}
-    for rd in (0, 0x0100):
+    # An answer without AA is a referral: whether who wants recursion gets more than that is the owner's to say.
+    for rd in (0, 0x0100) if word & _AA else (0,):
         for low in range(0, 0x80, 0x10):
             # Of the question's bits RD and CD come back; AD, Z do not (RFC 1035 §4.1.1, RFC 6840 §5.7).
             flags = word | rd | (low & 0x10)

@@ -73,6 +73,8 @@ class Answer:
     authority: list[Owned] = field(default_factory=list)
     additional: list[Owned] = field(default_factory=list)
     elsewhere: bytes | None = None
+    # The name below a delegation of ours for which this is a referral.
+    referred: bytes | None = None
     # Names of whose records the answer depends, beside the one asked for.
     consulted: set[bytes] = field(default_factory=set)
     # Apexes of zones that this client may not ask, so that no alias and no target shows them.
@@ -115,6 +117,7 @@ def _step(zones: Zones, zone: Zone, owner: bytes, qtype: int, answer: Answer) ->
         cut = zone.find(ancestor, types.NS) if ancestor != zone.apex else None
         if cut is not None and not (ancestor == key and qtype == types.DS):
             _referral(zones, zone, ancestor, cut, answer)
+            answer.referred = owner
             return None
         if ancestor != key and (dname := zone.find(ancestor, types.DNAME)) is not None:
             return _substitute(ancestor, dname, owner, answer)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bossa.dns import relay, types
+from bossa.dns import names, relay, types
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
-from bossa.dns.message import Flag, Reply
+from bossa.dns.message import Flag, Message, Reply
 from bossa.dns.policy import Network
 from bossa.dns.routes import Rules
 
@@ -22,12 +22,39 @@ _TRANSFERS = (types.AXFR, types.IXFR)
 
 @dataclass(frozen=True, slots=True)
 class PassOn:
-    """The question is not for our zones, and this client may have it passed on."""
+    """The question is not ours to answer, and this client may have it passed on.
+
+    ``instead`` is what it gets when nobody answers: a referral, where the name
+    is below a delegation of ours.  ``hidden`` zones are not for this client.
+    """
+
+    hidden: frozenset[bytes] = frozenset()
+    instead: Reply | None = None
+
+    def is_answered(self, message: Message) -> bool:
+        """Tell whether what another resolver says is an answer.
+
+        That a name below our delegation does not exist is not, where it has
+        this from above the delegation, of which it does not know then.
+        """
+        if self.instead is None or message.rcode == Rcode.NOERROR:
+            return True
+        cut = self.instead.authority[0][0]
+        knows = any(r.type == types.SOA and names.is_below(r.owner.lower(), cut) for r in message.authority)
+        return message.rcode == Rcode.NXDOMAIN and knows
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What our zones say ends with an alias that leads elsewhere, where this client may have us ask."""
+
+    found: Answer
+    hidden: frozenset[bytes]
 
 
 def answer(
     exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], mark: bytes = b""
-) -> bytes | PassOn:
+) -> bytes | PassOn | Follow:
     """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody.
 
     ``mark`` is what our own questions to other resolvers bear; see :func:`bossa.dns.relay.came_round`.
@@ -42,18 +69,27 @@ def answer(
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
     if types.is_meta(question.type) and question.type != types.ANY:
         return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
+    hidden = frozenset(
+        apex for apex, networks in closed.items() if not any(exchange.address in one for one in networks)
+    )
+    recursive = exchange.recursion and bool(message.flags & Flag.RD)
     zone = zones.find_for(question.name.lower(), question.type)
     if zone is None:
-        return _elsewhere(exchange, zones.rules, mark)
-    hidden = {apex for apex, networks in closed.items() if not any(exchange.address in one for one in networks)}
+        return _elsewhere(exchange, zones.rules, mark, hidden)
     if zone.apex in hidden:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
     found = lookup(zones, question.name, question.type, hidden)
     assert found is not None, "the name is in a zone of ours"
+    # A question that came round gets what our zones say, and is not passed on again.
+    recursive = recursive and not relay.came_round(exchange.edns, mark)
+    if recursive and found.referred is not None and not found.answer:
+        return PassOn(hidden, _reply(found))
+    if recursive and (found.referred is not None or found.elsewhere is not None):
+        return Follow(found, hidden)
     return exchange.finish(_reply(found))
 
 
-def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes) -> bytes | PassOn:
+def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes, hidden: frozenset[bytes]) -> bytes | PassOn:
     """Decide on a question that is not for our zones."""
     message = exchange.message
     if not (exchange.recursion and message.flags & Flag.RD):
@@ -64,7 +100,7 @@ def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes) -> bytes | PassOn:
     if relay.came_round(exchange.edns, mark):
         # Not REFUSED: whoever asks us has done nothing wrong, and may know somebody else.
         return failure(exchange, Rcode.SERVFAIL, Ede.OTHER)
-    return PassOn()
+    return PassOn(hidden)
 
 
 def _reply(found: Answer) -> Reply:

@@ -11,7 +11,7 @@ known at once, however many of us it went through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bossa.dns import types
@@ -53,7 +53,12 @@ class Asked:
     def decode(cls, query: bytes, edns_size: int = EDNS_SIZE) -> Asked:
         """Read a client's query; raises WireError, also when it has not exactly one question."""
         message = Message.decode(query)
-        return cls(message.id, message.flags, _question(message), read_edns(message), edns_size)
+        return cls.of(message, read_edns(message), edns_size)
+
+    @classmethod
+    def of(cls, message: Message, edns: Edns | None, edns_size: int = EDNS_SIZE) -> Asked:
+        """Return what a message that was read asks; raises WireError when it has not exactly one question."""
+        return cls(message.id, message.flags, _question(message), edns, edns_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,14 @@ class Unanswered:
 
     ede: Ede
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What stands behind a question, without an OPT: octets, and how many records each section has."""
+
+    octets: bytes = b""
+    counts: tuple[int, int, int] = (0, 0, 0)
 
 
 def upstream_query(asked: Asked, message_id: int, *, edns: bool, mark: bytes = b"") -> bytes:
@@ -148,43 +161,59 @@ def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple
     Extended errors of the resolver are passed on, ours (``notes``) after them.
     A code that only an OPT can carry becomes SERVFAIL for a client without.
     """
-    body, counts = _records(answer.message)
-    rcode = answer.rcode if answer.rcode < 16 or asked.edns else Rcode.SERVFAIL
-    flags = _flags(asked, rcode) | (answer.message.flags & Flag.TC)
-    ours = [_ede(note) for note in notes]
     theirs = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
-    opt = _opt(asked, rcode, theirs + ours)
-    if HEADER + len(asked.question) + len(body) + len(opt) > limit:
-        flags |= Flag.TC
-        body, counts, opt = b"", (0, 0, 0), _opt(asked, rcode, ours)
-    return _joined(asked, flags, counts, body, opt)
+    options = theirs + [ede_option(*note) for note in notes]
+    if answer.truncated:
+        return _cut(asked, answer.rcode, options, limit)
+    return written(asked, answer.rcode, records(answer.message), options, limit)
 
 
-def _records(message: Message) -> tuple[bytes, tuple[int, int, int]]:
-    """Return the octets of all records before an OPT, and how many each section has of them.
+def written(asked: Asked, rcode: int, found: Records, options: Sequence[tuple[int, bytes]], limit: int) -> bytes:
+    """Return a reply of these records to a client, in at most ``limit`` octets; see `client_reply`."""
+    opt = _opt(asked, _sayable(asked, rcode), options)
+    if HEADER + len(asked.question) + len(found.octets) + len(opt) > limit:
+        return _cut(asked, rcode, options, limit)
+    return _joined(asked, _flags(asked, _sayable(asked, rcode)), found, opt)
+
+
+def _cut(asked: Asked, rcode: int, options: Sequence[tuple[int, bytes]], limit: int) -> bytes:
+    """Return a reply without records and with TC, and without options that do not fit either."""
+    rcode = _sayable(asked, rcode)
+    opt = _opt(asked, rcode, options)
+    if HEADER + len(asked.question) + len(opt) > limit:
+        opt = _opt(asked, rcode, ())
+    return _joined(asked, _flags(asked, rcode) | Flag.TC, Records(), opt)
+
+
+def _sayable(asked: Asked, rcode: int) -> int:
+    return rcode if rcode < 16 or asked.edns else Rcode.SERVFAIL
+
+
+def records(message: Message) -> Records:
+    """Return all records before an OPT.
 
     Additional records behind the OPT are let go, since names in them may point behind it.
     """
     if not message.questions:
-        return b"", (0, 0, 0)
+        return Records()
     additional, end = len(message.additional), len(message.wire)
     for i, record in enumerate(message.additional):
         if record.type == types.OPT:
             additional, end = i, record.start
             break
     start = HEADER + len(_question(message))
-    return message.wire[start:end], (len(message.answer), len(message.authority), additional)
+    return Records(message.wire[start:end], (len(message.answer), len(message.authority), additional))
 
 
 def failure(asked: Asked, ede: Ede, text: str = "") -> bytes:
     """Return SERVFAIL, with the reason for clients that have EDNS.  RFC 8914"""
-    opt = _opt(asked, Rcode.SERVFAIL, [_ede((ede, text))])
-    return _joined(asked, _flags(asked, Rcode.SERVFAIL), (0, 0, 0), b"", opt)
+    opt = _opt(asked, Rcode.SERVFAIL, [ede_option(ede, text)])
+    return _joined(asked, _flags(asked, Rcode.SERVFAIL), Records(), opt)
 
 
-def _joined(asked: Asked, flags: int, counts: tuple[int, int, int], body: bytes, opt: bytes) -> bytes:
-    answer, authority, additional = counts
-    return head(asked.id, flags, (1, answer, authority, additional + bool(opt))) + asked.question + body + opt
+def _joined(asked: Asked, flags: int, found: Records, opt: bytes) -> bytes:
+    answer, authority, additional = found.counts
+    return head(asked.id, flags, (1, answer, authority, additional + bool(opt))) + asked.question + found.octets + opt
 
 
 def _question(message: Message) -> bytes:
@@ -213,8 +242,8 @@ def _flags(asked: Asked, rcode: int) -> int:
     return Flag.QR | Flag.RA | (asked.flags & (Flag.RD | Flag.CD)) | (rcode & 0xF)
 
 
-def _ede(note: tuple[Ede, str]) -> tuple[int, bytes]:
-    code, text = note
+def ede_option(code: Ede, text: str = "") -> tuple[int, bytes]:
+    """Return an extended error as an option of EDNS.  RFC 8914 §2"""
     return EDE_OPTION, code.to_bytes(2, "big") + text.encode()
 
 

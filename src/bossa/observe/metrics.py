@@ -58,6 +58,12 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_workers": Metric(Kind.GAUGE, "Query workers that answer."),
     "bossa_dns_worker_starts_total": Metric(Kind.COUNTER, "Query workers started, the first ones included."),
     "bossa_dns_worker_lag": Metric(Kind.GAUGE, "Changes that a query worker has not applied yet.", ("worker",)),
+    "bossa_dns_cache_questions_total": Metric(
+        Kind.COUNTER, "Questions passed on: remembered (hits), asked of others (misses), told stale.", ("result",)
+    ),
+    "bossa_dns_cache_prefetches_total": Metric(Kind.COUNTER, "Remembered answers fetched anew before their end."),
+    "bossa_dns_cache_entries": Metric(Kind.GAUGE, "Answers of others that are remembered."),
+    "bossa_dns_cache_bytes": Metric(Kind.GAUGE, "Memory that these answers take in the owner."),
     "bossa_store_failures_total": Metric(Kind.COUNTER, "Commits that the disk did not take."),
     "bossa_store_size_bytes": Metric(Kind.GAUGE, "Size of the store's files."),
     "bossa_zone_records": Metric(Kind.GAUGE, "Records of a zone.", ("zone",)),

@@ -31,7 +31,7 @@ CLIENTS = CHECKOUT / ".cache" / "clients"
 
 _DEFAULT = ("bind9-dnsutils",)
 _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "nsd", "unbound")
-TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": _DEFAULT + _PEERS}
+TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
 
 _PROGRAM_FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 _STATUS = Path("/var/lib/dpkg/status")

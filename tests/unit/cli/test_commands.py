@@ -18,7 +18,15 @@ import bossa.cli
 from bossa.admin.dispatch import answer
 from bossa.admin.found import found
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpstreamStatus, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    CacheStatus,
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpstreamStatus,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.net.control import serve
 from tests.unit.admin.desk import NOW, make_office
 
@@ -82,6 +90,7 @@ def report(data: Path, **more: Any) -> StatusReport:
             UpstreamStatus(rule="corp.example", address="10.1.0.53:53", rtt=0.5, aside=True, queries=5, failures=4),
         ),
         "store": StoreStatus(size=5_000_000, free=10**9),
+        "cache": CacheStatus(entries=2, octets=5000, limit=10**6, hits=3, misses=1),
     }
     return StatusReport(**fields | more)
 
@@ -241,6 +250,7 @@ def test_status_shows_the_server_and_fails_when_it_is_unwell(
         ["the", "rest", "192.0.2.53:53", "12.3", "ms", "healthy", "7", "0"],
         ["corp.example", "10.1.0.53:53", "500.0", "ms", "aside", "5", "4"],
     ]
+    assert "2 answers, 5.0 kB of 1.0 MB, 75% of questions found" in out
     assert json.loads(run("status", "--json")[1])["pid"] == 7
 
     async def unwell() -> StatusReport:
@@ -297,7 +307,7 @@ def test_without_a_domain_a_command_says_how_to_make_one(run: Run, words: list[s
     assert "bossa up" in err
 
 
-@pytest.mark.parametrize("words", [["status"], ["reload"], ["check"]])
+@pytest.mark.parametrize("words", [["status"], ["reload"], ["check"], ["cache", "show"], ["cache", "flush", "--all"]])
 def test_without_a_server_its_verbs_say_how_to_start_it(run: Run, words: list[str]) -> None:
     code, _, err = run(*words)
     assert code == 3

@@ -39,6 +39,7 @@ def test_without_a_file_every_setting_has_its_default(monkeypatch):
     assert settings.dns.workers == 16
     assert settings.dns.forwarders == ()
     assert settings.dns.min_mac is None
+    assert (settings.dns.cache_octets, settings.dns.cache_max_ttl, settings.dns.serve_stale) == (64 << 20, 86400, 86400)
     assert ipaddress.ip_network("192.168.0.0/16") in settings.dns.recursion
     assert {row.origin for row in settings.rows()} == {"default"}
 
@@ -166,6 +167,11 @@ def test_what_is_not_toml_is_told_with_its_line(toml, text):
         "[dns]\nrecursion = ['any']",
         "[dns]\ntsig_md5 = 1",
         "[dns]\nedns_size = 1232.0",
+        "[dns]\ncache_size = -1",
+        "[dns]\ncache_size = '64M'",
+        "[dns]\ncache_max_ttl = 0",
+        "[dns]\nserve_stale = 604801",
+        "[dns]\nserve_stale = false",
         "[dns]\ntsig_truncation = 79",
         "[dns]\ntsig_truncation = 72",
         "[dns]\ntsig_truncation = 84",

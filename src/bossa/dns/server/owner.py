@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from bossa.dns import names, query, transfer, tsig, types
 from bossa.dns.changes import Draft
@@ -21,6 +22,8 @@ from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
 from bossa.dns.message import Reply
 from bossa.dns.server import audit
+from bossa.dns.server.recursion import Recursion
+from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.dns.types import Opcode
 from bossa.dns.update import decide, read_update, zone_of
@@ -36,7 +39,7 @@ _MAX_ANSWERS = 4096
 
 # Sends an answer.
 Send = Callable[[bytes], None]
-Ask = Callable[[bytes, int], Awaitable[bytes]]
+Why = TypeVar("Why", query.PassOn, query.Follow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,12 @@ class _Kept:
 
 
 class Owner:
-    """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
+    """Answers requests; ``resolver`` knows what is not ours, ``clock`` gives seconds since 1970."""
 
-    def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
+    def __init__(self, served: Names, settings: Settings, resolver: Resolver, clock: Callable[[], float]) -> None:
         self.settings = settings
         self._names = served
-        self._ask = ask
+        self._recursion = Recursion(resolver, served.zones, clock)
         self._clock = clock
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -155,13 +158,17 @@ class Owner:
 
     def _query(self, exchange: Exchange) -> bytes | Work:
         answer = query.answer(exchange, self._names.zones, self._names.closed, self.settings.mark)
-        if isinstance(answer, bytes):
-            return audit.counted(exchange, answer)
-        return Work(partial(self._pass_on, exchange))
+        if isinstance(answer, query.Follow):
+            return Work(partial(self._counted, exchange, self._recursion.follow, answer))
+        if isinstance(answer, query.PassOn):
+            known = self._recursion.at_once(exchange, answer)
+            if known is None:
+                return Work(partial(self._counted, exchange, self._recursion.pass_on, answer))
+            answer = known
+        return audit.counted(exchange, answer)
 
-    async def _pass_on(self, exchange: Exchange) -> bytes:
-        answer = await self._ask(exchange.without_tsig(), exchange.limit - exchange.tsig_space())
-        return audit.counted(exchange, self._later_on(exchange).sign(answer))
+    async def _counted(self, exchange: Exchange, run: Callable[[Exchange, Why], Awaitable[bytes]], why: Why) -> bytes:
+        return audit.counted(exchange, await run(exchange, why))
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:

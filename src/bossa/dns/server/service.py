@@ -81,6 +81,8 @@ class Names:
         self.expired: set[bytes] = set()
         self.overruled = self.zones.overruled
         self.reserved = Reserved(self.closed, self.expired, self.overruled)
+        # Told of every zone that we begin to answer for, so that nobody remembers what others say of its names.
+        self.on_arrival: Callable[[bytes], object] = lambda apex: None
         self._parsed: dict[bytes, Rules] = {}
         self._store = store
         self._publish = publish
@@ -220,6 +222,7 @@ class Names:
                 again = self._preparer.arrived(zone) | set(old.names() if old else ())
                 self.zones[apex] = zone
                 self._set_options(apex, options)
+            self.on_arrival(apex)
             await self._publish_zone(zone, again, old)
 
     async def create_zones(
@@ -236,6 +239,7 @@ class Names:
                 for zone in new:
                     self.zones[zone.apex] = zone
                     self._set_options(zone.apex, options)
+                    self.on_arrival(zone.apex)
             await self._publish(self._preparer.zone_forms(*new).encode())
             names_of_all = again.union(*(self._preparer.zone_names(zone) for zone in new))
             await self._publish_names(_deepest_first(names_of_all))
@@ -276,6 +280,7 @@ class Names:
                 if (apex in reason) is reserved:
                     return
                 (reason.add if reserved else reason.discard)(apex)
+            self.on_arrival(apex)
             zone = self.zones[apex]
             await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
 

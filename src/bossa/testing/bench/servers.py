@@ -54,8 +54,25 @@ class Served:
 Running = AbstractContextManager[Served]
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A name with an address that a server must know: by itself, or unless it is its ``own`` by asking on."""
+
+    name: str
+    own: bool = True
+
+    def query(self) -> bytes:
+        """Return the question."""
+        return dns.message.make_query(self.name, "A", flags=0 if self.own else dns.flags.RD).to_wire()
+
+    def is_answered(self, reply: dns.message.Message) -> bool:
+        """Tell whether the server knows it."""
+        sound = reply.rcode() == dns.rcode.NOERROR and bool(reply.answer)
+        return sound and bool(reply.flags & dns.flags.AA) is self.own
+
+
 @contextmanager
-def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
+def peer(name: str, recipe: Recipe, home: Path, probe: Probe | str) -> Iterator[Served]:
     """Run a peer until the block ends; ``probe`` is a name with an address that it must know.  Raises NoAnswer."""
     home.mkdir()
     port = free_port()
@@ -71,10 +88,12 @@ def peer(name: str, recipe: Recipe, home: Path, probe: str) -> Iterator[Served]:
 
 
 @contextmanager
-def bossa(home: Path, zones: Mapping[str, Path], prepare: Callable[[Domain], None] | None = None) -> Iterator[Served]:
+def bossa(
+    home: Path, zones: Mapping[str, Path], prepare: Callable[[Domain], None] | None = None, *, config: str = ""
+) -> Iterator[Served]:
     """Run bossa with one query worker and some zones until the block ends; ``prepare`` does what else it needs."""
     home.mkdir()
-    domain = Domain(home)
+    domain = Domain(home, config_toml=config)
     try:
         domain.start()
         for name, file in zones.items():
@@ -103,22 +122,24 @@ def spawn(
     )
 
 
-def first_answer(port: int, name: str, process: subprocess.Popen[bytes], log: Path, *, timeout: float = 120.0) -> float:
+def first_answer(
+    port: int, probe: Probe | str, process: subprocess.Popen[bytes], log: Path, *, timeout: float = 120.0
+) -> float:
     """Ask for an address until there is one; return the moment of the answer.  Raises NoAnswer."""
-    wire = dns.message.make_query(name, "A", flags=0).to_wire()
+    wanted = Probe(probe) if isinstance(probe, str) else probe
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect((ADDRESS, port))
         client.settimeout(_PROBE_SECONDS)
         while time.monotonic() < deadline and process.poll() is None:
-            if _answered(client, wire):
+            if _answered(client, wanted):
                 return time.monotonic()
     raise NoAnswer(f"{process.args!r} on port {port}: {log.read_text(errors='replace')[-3000:]}")
 
 
-def _answered(client: socket.socket, wire: bytes) -> bool:
+def _answered(client: socket.socket, probe: Probe) -> bool:
     try:
-        client.send(wire)
+        client.send(probe.query())
         reply = dns.message.from_wire(client.recv(4096))
     except TimeoutError:
         return False
@@ -126,7 +147,7 @@ def _answered(client: socket.socket, wire: bytes) -> bool:
         # Nobody listens yet (ICMP port unreachable).
         time.sleep(_PROBE_SECONDS)
         return False
-    return reply.rcode() == dns.rcode.NOERROR and bool(reply.flags & dns.flags.AA) and bool(reply.answer)
+    return probe.is_answered(reply)
 
 
 def free_port() -> int:
