@@ -312,7 +312,8 @@ class Names:
             for apex in overruled:
                 zone = self.zones[apex]
                 await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
-            await self._publish_names(_deepest_first(again))
+            # A new rule's own name comes before what is below it goes, so that no name seems missing meanwhile.
+            await self._publish_names([*(changed & rules.keys()), *_deepest_first(again)])
 
     def _overrule(self, apex: bytes) -> None:
         """Let a forward rule at a private zone or above it have its place."""
