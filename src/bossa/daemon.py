@@ -28,13 +28,23 @@ from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import CacheStatus, Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    CacheStatus,
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpdateCounts,
+    UpstreamStatus,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
-from bossa.dns import exchange
+from bossa.dns import exchange, types
 from bossa.dns.cache import Cache
 from bossa.dns.names import to_text
+from bossa.dns.relay import MARK_SIZE
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
 from bossa.dns.server.channel import Order
@@ -116,9 +126,17 @@ class Server:
         self._rows = ZoneRows(self._engine)
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
-        self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._cookies = CookieFile(self._data / COOKIE_SECRET, os.urandom)
+        self._mark = os.urandom(MARK_SIZE)
+        self._forwarder = Forwarder(
+            opening.upstreams(settings),
+            own,
+            rules=opening.forward_rules(settings),
+            mark=self._mark,
+            edns_size=settings.dns.edns_size,
+        )
+        exits.callback(self._forwarder.close)
         self._resolver = self._new_resolver()
+        self._cookies = CookieFile(self._data / COOKIE_SECRET, os.urandom)
         self._owner = Owner(self._names, self._answer_settings(), self._resolver, time.time)
         self._office: Office
         self._pool: Pool
@@ -131,7 +149,7 @@ class Server:
             Cache(settings.cache_octets, settings.serve_stale),
             time.monotonic,
             Fills(lambda fills: self._pool.fill(fills)),
-            ours=lambda name: zones.find(name) is not None,
+            ours=lambda name: zones.find_for(name, types.A) is not None,
         )
         resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
         self._names.on_arrival = lambda apex: resolver.forget(apex, tree=True)
@@ -150,6 +168,7 @@ class Server:
         if not is_founded(self._names):
             await found(office, self._settings.listen.addresses)
         restore_admin_file(office)
+        self._warn_of_rules()
         calls = await control.serve(self._data, lambda call: answer_call(office, call))
         self._exits.push_async_callback(calls.close)
         if office.domain not in self._names.zones:
@@ -172,6 +191,7 @@ class Server:
         finally:
             gc.enable()
         gc.freeze()
+        self._names.use_rules(opening.forward_rules(self._settings))
 
     def _open_office(self, seal: Seal) -> Office:
         parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
@@ -245,7 +265,7 @@ class Server:
 
     def _answer_settings(self) -> exchange.Settings:
         secrets = opening.cookie_secrets(self._settings, self._cookies, time.time())
-        return opening.answer_settings(self._settings, secrets)
+        return opening.answer_settings(self._settings, secrets, self._mark)
 
     def _know_clients(self) -> None:
         """Take the settings of answers, with the secrets of this moment, and the rate limit over."""
@@ -342,6 +362,7 @@ class Server:
             queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(self._pool.prepared_answers().values())),
             updates=_update_counts(),
             store=self._store_status(),
+            upstreams=tuple(msgspec.convert(self._forwarder.report(), list[UpstreamStatus])),
             cache=CacheStatus.of(self._resolver),
         )
 
@@ -360,20 +381,29 @@ class Server:
         self._settings = self._settings.taking(new)
         self._know_clients()
         self._office.md5 = self._settings.dns.tsig_md5
-        self._renew_forwarding(difference)
+        rules = opening.forward_rules(self._settings)
+        await self._names.change_rules(rules, lambda: self._renew_forwarding(difference))
         self._tcp.limits = tcp.Limits(connections=self._settings.dns.tcp_connections, idle=self._settings.dns.tcp_idle)
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
         lines += [f"{change} (needs a restart)" for change in difference.restart]
         log.info("settings read again", changes=lines)
-        return lines or ["nothing has changed"]
+        return (lines or ["nothing has changed"]) + self._warn_of_rules()
+
+    def _warn_of_rules(self) -> list[str]:
+        """Tell of forward rules that one of our zones makes void."""
+        zones = self._names.zones
+        void = [to_text(domain).rstrip(".") for domain in zones.rules.without_effect(zones, zones.overruled)]
+        for domain in void:
+            log.warning("forward rule without effect, since there is a zone of that name", domain=domain)
+        return [f"warning: the rule for {domain} has no effect: there is a zone of that name" for domain in void]
 
     def _renew_forwarding(self, difference: Difference) -> None:
         """Take what is new about questions passed on; what other upstreams said is forgotten."""
-        self._forwarder.use(opening.upstreams(self._settings))
+        self._forwarder.use(opening.upstreams(self._settings), self._names.zones.rules)
         self._resolver.max_ttl = self._settings.dns.cache_max_ttl
         self._resolver.cache.stale = self._settings.dns.serve_stale
-        if any(change.key == "dns.forwarders" for change in difference.now):
+        if any(change.key in ("dns.forwarders", "dns.forward") for change in difference.now):
             self._resolver.forget_all()
 
     async def _reload_by_signal(self) -> None:
@@ -391,6 +421,8 @@ class Server:
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
+        for name, reading in self._forwarder.readings().items():
+            process.read(name, reading)
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
         cache, resolver = self._resolver.cache, self._resolver

@@ -24,9 +24,11 @@ from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
 from bossa.dns import exchange, ratelimit, tsig
 from bossa.dns.errors import StoreFailed
+from bossa.dns.names import from_text
 from bossa.dns.options import Options
 from bossa.dns.ports import KeyRow
 from bossa.dns.resolvconf import nameservers
+from bossa.dns.routes import Rules
 from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.service import Names
 from bossa.dns.tsig import Algorithm, Key
@@ -107,12 +109,12 @@ class UpFlags:
         return load(self.config or find(self.data, Path.cwd()), os.environ, flags)
 
 
-def answer_settings(settings: Settings, cookie_secrets: tuple[bytes, ...]) -> exchange.Settings:
-    """Return what answers depend on beside the zones."""
+def answer_settings(settings: Settings, cookie_secrets: tuple[bytes, ...], mark: bytes) -> exchange.Settings:
+    """Return what answers depend on beside the zones; ``mark`` is what questions bear that we pass on."""
     dns = settings.dns
     policy = tsig.Policy(md5=dns.tsig_md5, min_mac=dns.min_mac)
     answered = Options(cookie_secrets, dns.nsid_octets, required=dns.cookies == "required")
-    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion, options=answered)
+    return exchange.Settings(edns_size=dns.edns_size, tsig=policy, recursion=dns.recursion, options=answered, mark=mark)
 
 
 def cookie_secrets(settings: Settings, file: CookieFile, now: float) -> tuple[bytes, ...]:
@@ -139,6 +141,12 @@ def upstreams(settings: Settings) -> list[tuple[str, int]]:
         return [(host, DNS_PORT) for host in nameservers(_RESOLV_CONF.read_text(errors="replace"))]
     except OSError:
         return []
+
+
+def forward_rules(settings: Settings) -> Rules:
+    """Return whom the questions of single domains are passed on to."""
+    rules = settings.dns.forward.items()
+    return Rules({from_text(domain + "."): tuple((one.host, one.port) for one in found) for domain, found in rules})
 
 
 def open_seal(data: Path, rows: ZoneRows) -> Seal:

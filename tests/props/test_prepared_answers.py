@@ -15,6 +15,7 @@ from bossa.dns.image import Image
 from bossa.dns.lookup import Zones
 from bossa.dns.message import head
 from bossa.dns.prepare import Preparer
+from bossa.dns.routes import Rules
 from bossa.dns.zone import RRset, Zone
 from tests.unit.dns.specimens import MARK, zone
 
@@ -31,6 +32,9 @@ _RDATAS = {
 }
 _ASKED = [*_RDATAS, types.SOA, types.DS, types.ANY, types.SRV, 128, 200, 248]
 _LOCAL = ipaddress.ip_address("127.0.0.1")
+# At names that may be there, that never are, beside and below delegations, aliases and wildcards.
+_RULED = ["a", "b.a", "q.a", "q.q.a", "sub", "x.sub", "q", "ns.b", "q.sub.a", "sub.a"]
+_RULES = st.sets(st.sampled_from(_RULED), max_size=3)
 _SETTINGS = Settings(recursion=(ipaddress.ip_network("127.0.0.0/8"),))
 
 
@@ -91,12 +95,13 @@ def _compare(image: Image, zones: Zones, asked: list[bytes]) -> None:
 
 @pytest.mark.timeout(300)
 @settings(max_examples=150, deadline=None)
-@given(_CHANGES, st.booleans())
+@given(_CHANGES, st.booleans(), _RULES, _RULES)
 def test_image_after_deltas_agrees_with_the_owner(
-    changes: list[tuple[str, int, tuple[bytes, ...]]], child: bool
+    changes: list[tuple[str, int, tuple[bytes, ...]]], child: bool, ruled: set[str], ruled_later: set[str]
 ) -> None:
     ground = zone("t.", "ns A 10.0.0.53\nsub.a NS x.sub.a\nx.sub.a A 10.0.0.9\n")
     zones = Zones({ground.apex: ground})
+    zones.rules = _rules(ruled)
     preparer = Preparer(zones, (), recursion=True)
     image = Image()
     image.apply(preparer.zone_forms(ground).encode())
@@ -110,7 +115,13 @@ def test_image_after_deltas_agrees_with_the_owner(
             delta, wanted = preparer.after([step])
             preparer.add(wanted, delta)
             image.apply(delta.encode())
-    asked = [names.from_text(owner, ground.apex) for owner in (*_OWNERS, "q", "q.a", "q.q.a", "q.sub", "q.b", "q.a.b")]
+    below = [f"{label}.{domain}" for domain in _RULED for label in ("q", "a")]
+    others = ["q", "q.a", "q.q.a", "q.sub", "q.b", "q.a.b", *_RULED, *below]
+    asked = [names.from_text(owner, ground.apex) for owner in (*_OWNERS, *others)]
+    _compare(image, zones, asked)
+    changed = zones.rules.keys() ^ _rules(ruled_later).keys()
+    zones.rules = _rules(ruled_later)
+    image.apply(preparer.refresh(preparer.rerouted(changed)).encode())
     _compare(image, zones, asked)
     if child:
         sub = zone("sub.t.", "x A 10.1.1.1\n")
@@ -125,6 +136,50 @@ def test_image_after_deltas_agrees_with_the_owner(
         image.apply(preparer.zone_forms(other).encode())
         image.apply(preparer.refresh({*ground.names(), *preparer.zone_names(other)}, ground).encode())
         _compare(image, zones, asked)
+
+
+def _rules(domains: set[str]) -> Rules:
+    return Rules({names.from_text(domain + ".t."): (("192.0.2.1", 53),) for domain in domains})
+
+
+def test_a_forward_rule_takes_its_own_names_and_leaves_the_rest_prepared() -> None:
+    ground = zone("t.", "ns A 10.0.0.53\n*.w TXT any\nx.corp A 10.0.0.1\n")
+    zones = Zones({ground.apex: ground})
+    zones.rules = _rules({"corp", "deep.er", "c.w"})
+    preparer = Preparer(zones, (), recursion=True)
+    image = Image()
+    image.apply(preparer.zone_forms(ground).encode())
+    image.apply(preparer.names(preparer.zone_names(ground), ground).encode())
+
+    def codes(*owners: str) -> list[int | None]:
+        packets = [_packet(names.from_text(owner + ".t."), types.TXT, edns=False) for owner in owners]
+        return [answer[1] & 0xF if (answer := image.answer(packet)) else None for packet in packets]
+
+    assert codes("corp", "x.corp", "a.b.corp", "deep.er", "x.deep.er", "c.w", "q.c.w") == [None] * 7
+    assert codes("corq", "xcorp", "er", "x.er", "shallow.er", "b.w", "ns") == [3, 3, 3, 3, 3, 0, 0]
+    zones.rules = _rules(set())
+    image.apply(preparer.refresh(preparer.rerouted([names.from_text(f"{one}.t.") for one in ("corp", "c.w")])).encode())
+    assert codes("corp", "x.corp", "a.b.corp", "c.w", "q.c.w") == [0, 0, 3, 0, 0]
+
+
+def test_what_is_shown_of_names_under_a_forward_rule_is_prepared_anew_when_the_rule_comes_or_goes() -> None:
+    ground = zone("t.", "www CNAME x.corp\nm MX 1 x.corp\nx.corp A 10.0.0.1\n")
+    zones = Zones({ground.apex: ground})
+    preparer = Preparer(zones, (), recursion=True)
+    image = Image()
+    image.apply(preparer.zone_forms(ground).encode())
+    image.apply(preparer.names(preparer.zone_names(ground), ground).encode())
+    alias = _packet(names.from_text("www.t."), types.A, edns=False)
+    mail = _packet(names.from_text("m.t."), types.MX, edns=False)
+    before = image.answer(alias), image.answer(mail)
+    assert before[0] is not None and b"\x0a\x00\x00\x01" in before[0]
+    for domains in ({"corp"}, set()):
+        changed = zones.rules.keys() ^ _rules(domains).keys()
+        zones.rules = _rules(domains)
+        image.apply(preparer.refresh(preparer.rerouted(changed)).encode())
+        shown = image.answer(alias), image.answer(mail)
+        assert shown[0] in (None, before[0]) and (shown[0] is None or not domains)
+        assert shown[1] is not None and (b"\x0a\x00\x00\x01" in shown[1]) is not bool(domains)
 
 
 def _add_zone(zones: Zones, preparer: Preparer, image: Image, sub: Zone) -> None:

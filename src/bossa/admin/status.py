@@ -47,6 +47,32 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.behind >= MANY_BEHIND
 
 
+class UpstreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One resolver that questions are passed on to: ``rule`` is the domain whose it gets, "" for everything else.
+
+    ``rtt`` is its smoothed round-trip time in seconds, None before the first answer.
+    """
+
+    rule: str
+    address: str
+    rtt: float | None = None
+    aside: bool = False
+    queries: int = 0
+    failures: int = 0
+
+    @property
+    def state(self) -> str:
+        """A word for people."""
+        if self.aside:
+            return "aside"
+        return "not asked yet" if not self.queries else "no answer yet" if self.rtt is None else "healthy"
+
+    @property
+    def speed(self) -> str:
+        """The round-trip time for people."""
+        return "–" if self.rtt is None else f"{self.rtt * 1000:.1f} ms"
+
+
 class UpdateCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Dynamic updates since the start: stored, refused by key or policy, failed for another reason."""
 
@@ -106,6 +132,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     queries: int = 0
     updates: UpdateCounts = UpdateCounts()
     store: StoreStatus = StoreStatus()
+    upstreams: tuple[UpstreamStatus, ...] = ()
     cache: CacheStatus = CacheStatus()
 
     @property

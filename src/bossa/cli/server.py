@@ -77,6 +77,13 @@ def _show(report: StatusReport) -> None:
     )
     print()
     output.table(("zone", "serial", "records"), ((z.name.rstrip(".") or ".", z.serial, z.records) for z in own))
+    if report.upstreams:
+        print()
+        header = ("passed on", "to", "round trip", "state", "queries", "failures")
+        output.table(
+            header,
+            ((u.rule or "the rest", u.address, u.speed, u.state, u.queries, u.failures) for u in report.upstreams),
+        )
     for trouble in report.troubles:
         print(f"{_SIGNS['failed']} {trouble}")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from bossa.dns import names
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _HOST = re.compile(rb"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# Any label that can be written without an escape: forwarded reverse zones may have a slash (RFC 2317).
+_RULE_LABEL = re.compile(rb"[a-z0-9_/-]{1,63}")
 _REALM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _YES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 # For an exchange of secrets in an anycast group: the next one, the present one, and one to spare.
@@ -38,13 +40,25 @@ class Endpoint(NamedTuple):
         return f"{host}:{self.port}"
 
 
+class WrongEntries(ValueError):
+    """Entries of a table that are wrong: the keys that lead to each, and why it is."""
+
+    def __init__(self, wrong: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        super().__init__("; ".join(why for _, why in wrong))
+        self.wrong = tuple(wrong)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of value: ``parse`` makes TOML's value of the text of a variable."""
+    """A kind of value: ``parse`` makes TOML's value of the text of a variable.
+
+    ``entry`` is an example of one line of a table; tables have no variable.
+    """
 
     read: Callable[[Any], Any]
     example: str
     parse: Callable[[str], Any] = str
+    entry: str = ""
     # Whether no value, not even a wrong one, may be shown.
     hidden: bool = False
 
@@ -66,12 +80,12 @@ class Hidden:
 
 def show(value: Any) -> str:
     """Return the value as one would write it in bossa.toml."""
-    if isinstance(value, tuple) and not isinstance(value, Endpoint):
+    if isinstance(value, (tuple, list)) and not isinstance(value, Endpoint):
         return "[" + ", ".join(map(show, value)) + "]"
     if isinstance(value, (bool, int, float)):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{…}"
+        return "{ " + ", ".join(f"{show(name)} = {show(one)}" for name, one in value.items()) + " }" if value else "{}"
     return json.dumps(str(value), ensure_ascii=False)
 
 
@@ -191,6 +205,55 @@ def read_endpoint(value: Any) -> Endpoint:
     raise ValueError(f"{show(value)} is no address with an optional port")
 
 
+def read_rules(value: Any) -> dict[str, tuple[Endpoint, ...]]:
+    """Read forward rules: domains, in lower case and without the final dot, with their resolvers; [] is nobody."""
+    if not isinstance(value, dict):
+        raise ValueError("a table of domains and their resolvers is wanted")
+    found: dict[str, tuple[Endpoint, ...]] = {}
+    wrong: list[tuple[tuple[str, ...], str]] = []
+    for domain, resolvers in value.items():
+        try:
+            name = read_rule_domain(domain)
+            if name in found:
+                raise ValueError(f"there is a rule for {name} already")
+            found[name] = _read_resolvers(resolvers)
+        except ValueError as e:
+            wrong.append(((domain, *_inner_keys(resolvers)), str(e)))
+    if wrong:
+        raise WrongEntries(wrong)
+    return found
+
+
+def read_rule_domain(value: str) -> str:
+    """Read the domain of a forward rule, which holds for the name and everything below it."""
+    parts = names.labels(names.from_text(value).lower())
+    if not parts:
+        raise ValueError("all other names go to the forwarders of [dns]")
+    if parts[0] == b"*":
+        raise ValueError("a rule holds for everything below its domain: leave the *. out")
+    if not all(map(_RULE_LABEL.fullmatch, parts)):
+        raise ValueError("a domain name of letters, digits, hyphens, _ and / is wanted")
+    return b".".join(parts).decode("ascii")
+
+
+def _read_resolvers(value: Any) -> tuple[Endpoint, ...]:
+    if isinstance(value, dict):
+        # TOML takes corp.example = … for a table in a table.
+        raise ValueError("a domain with a dot stands in quotes")
+    if not isinstance(value, list):
+        raise ValueError("a list of resolvers is wanted, [] for none")
+    return tuple(dict.fromkeys(map(read_endpoint, value)))
+
+
+def _inner_keys(value: Any) -> list[str]:
+    """Return the keys that lead from a table to its first value."""
+    keys = []
+    while isinstance(value, dict) and value:
+        key, value = next(iter(value.items()))
+        keys.append(key)
+    return keys
+
+
 def read_host(value: Any) -> str:
     """Read a host name or an address, as a browser's Host header has it without the port."""
     if not isinstance(value, str) or not value:
@@ -239,6 +302,7 @@ TRUNCATION = Kind(read_truncation, "128", _number)
 ADDRESSES = some(read_listened, '["127.0.0.1", "::1"]')
 NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
 ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
+RULES = Kind(read_rules, '{ "corp.example" = ["10.1.0.53"] }', entry='"corp.example" = ["10.1.0.53", "10.1.0.54:5353"]')
 HOSTS = many(read_host, '["bossa.example.org"]')
 # The example is none: somebody would copy a secret.
 SECRETS = replace(many(read_secret, "[]"), read=read_secrets, hidden=True)

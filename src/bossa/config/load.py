@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bossa.config import lines
 from bossa.config.errors import ConfigError, Problem, nearest
-from bossa.config.kinds import show
+from bossa.config.kinds import WrongEntries, show
 from bossa.config.settings import KEYS, SECTIONS, Settings, build
 
 FILE = "bossa.toml"
@@ -80,20 +81,30 @@ class _Sources:
                 self.problems.append(Problem(where, f"{section} is a section, not a key", f"write [{section}]"))
             else:
                 for name, value in content.items():
-                    self._add_from_file(section, name, value, _where(path, found, (section, name)))
+                    self._add_from_file((section, name), value, partial(_where, path, found))
 
-    def _add_from_file(self, section: str, name: str, value: Any, where: str) -> None:
-        key = f"{section}.{name}"
-        if name not in _names(section):
-            self.problems.append(Problem(where, f"unknown key {show(name)} in [{section}]", _hint(section, name)))
-        elif problem := self._add(key, value, where):
-            what = f"{name} = {_told(key, value)} in [{section}]: {problem}"
-            self.problems.append(Problem(where, what, f"for example {name} = {KEYS[key].kind.example}"))
+    def _add_from_file(self, key: lines.Path, value: Any, where: Callable[[lines.Path], str]) -> None:
+        section, name = key
+        known = f"{section}.{name}"
+        try:
+            if name not in _names(section):
+                what, fix = f"unknown key {show(name)} in [{section}]", _hint(section, name)
+                self.problems.append(Problem(where(key), what, fix))
+            elif problem := self._add(known, value, where(key)):
+                what = f"{name} = {_told(known, value)} in [{section}]: {problem}"
+                self.problems.append(Problem(where(key), what, f"for example {name} = {KEYS[known].kind.example}"))
+        except WrongEntries as e:
+            fix = f"for example {KEYS[known].kind.entry}"
+            for path, why in e.wrong:
+                what = f"{show('.'.join(path))} in [{known}]: {why}"
+                self.problems.append(Problem(where((*key, *path)), what, fix))
 
     def add_variable(self, key: str, environ: Mapping[str, str]) -> None:
         name, kind = variable(key), KEYS[key].kind
         text = environ.get(name, "")
-        if text and (problem := self._add(key, kind.parse(text), name)):
+        if text and kind.entry:
+            self.problems.append(Problem(name, "a table does not go into a variable", f"write [{key}] in {FILE}"))
+        elif text and (problem := self._add(key, kind.parse(text), name)):
             what = f"{_told(key, text)}: {problem}"
             self.problems.append(Problem(name, what, f"for example {name}={kind.plain_example}"))
 
@@ -104,9 +115,11 @@ class _Sources:
             self.problems.append(Problem(where, f"{_told(key, value)}: {problem}", f"for example {kind.plain_example}"))
 
     def _add(self, key: str, value: Any, origin: str) -> str:
-        """Take a value; return why not, "" when it was taken."""
+        """Take a value; return why not, "" when it was taken.  Raises WrongEntries."""
         try:
             self.values[key] = KEYS[key].kind.read(value)
+        except WrongEntries:
+            raise
         except ValueError as e:
             return str(e)
         self.origins[key] = origin
@@ -171,7 +184,7 @@ def _unknown_section(name: str, content: Any) -> tuple[str, str]:
 
 
 def _hint(section: str, name: str) -> str:
-    if near := nearest(name, _names(section)):
-        return f'did you mean "{near}"?'
-    homes = [other for other in SECTIONS if name in _names(other)]
-    return f"it belongs in [{homes[0]}]" if homes else "known are " + ", ".join(_names(section))
+    if homes := [other for other in SECTIONS if name in _names(other)]:
+        return f"it belongs in [{homes[0]}]"
+    near = nearest(name, _names(section))
+    return f'did you mean "{near}"?' if near else "known are " + ", ".join(_names(section))

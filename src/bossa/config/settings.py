@@ -62,11 +62,15 @@ class ListenSettings(msgspec.Struct, frozen=True):
 
 
 class DnsSettings(msgspec.Struct, frozen=True):
-    """[dns]: no ``forwarders`` means the system's resolvers; times are in seconds, ``cache_size`` is in MiB."""
+    """[dns]: no ``forwarders`` means the system's resolvers; ``forward`` has those of single domains.
+
+    Times are in seconds, ``cache_size`` is in MiB.
+    """
 
     workers: int
     recursion: tuple[Network, ...]
     forwarders: tuple[Endpoint, ...]
+    forward: Mapping[str, tuple[Endpoint, ...]]
     cache_size: int
     cache_max_ttl: int
     serve_stale: int
@@ -149,6 +153,7 @@ KEYS: dict[str, Key] = {
     "dns.workers": Key(kinds.whole(0, 64, 2), lambda _: default_workers(), restart=True),
     "dns.recursion": Key(kinds.NETWORKS, _always(NEAR)),
     "dns.forwarders": Key(kinds.ENDPOINTS, _always(())),
+    "dns.forward": Key(kinds.RULES, _always({})),
     # In the owner and as much in each query worker.
     "dns.cache_size": Key(kinds.whole(0, 65536, 64), _always(64), restart=True),
     # RFC 8767 §4: a week is the most that makes sense.

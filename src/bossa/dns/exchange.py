@@ -47,6 +47,8 @@ class Settings:
     recursion: tuple[Network, ...] = ()
     # What the options of an OPT get.
     options: Options = field(default_factory=Options)
+    # What our questions to other resolvers bear; see dns/relay.py.
+    mark: bytes = b""
 
     def may_recurse(self, address: Address) -> bool:
         """Tell whether this client's questions are passed on."""

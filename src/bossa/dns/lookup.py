@@ -8,11 +8,12 @@ A pure function of the zones; prepared answers are made with it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bossa.dns import names, types
 from bossa.dns.errors import Rcode
+from bossa.dns.routes import Rules
 from bossa.dns.zone import RRset, Zone, soa_minimum
 
 # A chain of aliases is followed so far inside our zones; then it is answered as it stands.
@@ -26,7 +27,15 @@ Owned = tuple[bytes, RRset]
 
 
 class Zones(dict[bytes, Zone]):
-    """Our zones by apex key."""
+    """Our zones by apex key, and what stands before them: forward ``rules``.
+
+    ``overruled`` holds the apexes of private zones whose place a rule has taken.
+    """
+
+    def __init__(self, zones: Mapping[bytes, Zone] | None = None) -> None:
+        super().__init__(zones or {})
+        self.rules = Rules()
+        self.overruled: set[bytes] = set()
 
     def find(self, name: bytes) -> Zone | None:
         """Return the zone with the longest apex at or above the key ``name``."""
@@ -39,12 +48,19 @@ class Zones(dict[bytes, Zone]):
                 yield zone
 
     def find_for(self, name: bytes, qtype: int) -> Zone | None:
-        """Return the zone that answers: for DS at an apex that is the parent's, where we have it.  RFC 4035 §3.1.4.1"""
+        """Return the zone that answers; None when that is not for us, but for a forward rule perhaps.
+
+        For DS at an apex it is the parent's, where we have it.  RFC 4035 §3.1.4.1
+        """
         if qtype == types.DS and name in self and name != names.ROOT:
-            above = self.find(names.parent(name))
-            if above is not None:
+            above = self._nearest(names.parent(name))
+            if above is not None and not self.rules.beats(name, above.apex):
                 return above
-        return self.find(name)
+        zone = self._nearest(name)
+        return None if zone is None or self.rules.beats(name, zone.apex) else zone
+
+    def _nearest(self, name: bytes) -> Zone | None:
+        return next((zone for zone in self.covering(name) if zone.apex not in self.overruled), None)
 
 
 @dataclass(slots=True)
@@ -211,7 +227,7 @@ def _addresses(zones: Zones, target: bytes, glue: Zone | None, hidden: Container
     zone = zones.find(target)
     if zone is None or (zone is not glue and zone.apex in hidden):
         return []
-    if zone is not glue and is_occluded(zone, target):
+    if zone is not glue and (zones.find_for(target, types.A) is not zone or is_occluded(zone, target)):
         return []
     return [rrset for rtype in _ADDRESSES if (rrset := zone.find(target, rtype)) is not None]
 

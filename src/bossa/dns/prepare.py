@@ -4,13 +4,14 @@ The owner makes them with :func:`bossa.dns.lookup.lookup` and sends them to
 the query workers as deltas; after a change only the names are made again
 whose answers can differ.  A name whose answer may hang on more than the
 names noted here (an alias that leaves our zones, ends in nothing, or goes
-through a wildcard) is left to the owner.
+through a wildcard) is left to the owner, and so is everything at a forward
+rule or below it.
 """
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from bossa.dns.errors import Rcode
 from bossa.dns.image import ASK, Entry, Form
 from bossa.dns.lookup import ADDRESSED_TYPES, Answer, Zones, is_occluded, lookup, negative_soa
 from bossa.dns.message import HEADER, Flag, Writer
-from bossa.dns.names import ROOT, is_below
+from bossa.dns.names import ROOT, ancestors, is_below
 from bossa.dns.rdata import compressible_names
 from bossa.dns.zone import RRset, Step, Zone, soa_serial, with_serial
 
@@ -88,13 +89,15 @@ class Preparer:
         self._consulted: dict[bytes, set[bytes]] = {}
         self._own_forms: dict[bytes, list[bytes]] = {}
         self._shapes: dict[bytes, tuple[bytes, bytes]] = {}
-        # Whether a zone of ours lies below one, by apex; forgotten when zones come and go.
+        # Whether a zone of ours or a forward rule lies below a zone, by apex; forgotten when these come and go.
         self._nested: dict[bytes, bool] = {}
         self._apexes: dict[bytes, _Apex] = {}
 
     def zone_names(self, zone: Zone) -> list[bytes]:
-        """Return the names to prepare for a whole zone."""
-        return [zone.apex] if zone.apex in self._restricted else zone.names()
+        """Return the names to prepare for a whole zone: those of its tree, and of forward rules in it."""
+        if zone.apex in self._restricted:
+            return [zone.apex]
+        return zone.names() + self._zones.rules.below(zone.apex)
 
     def names(self, names: Iterable[bytes], zone: Zone) -> Delta:
         """Prepare names of a zone for an image that holds nothing of them."""
@@ -106,12 +109,13 @@ class Preparer:
         return delta
 
     def _is_simple(self, zone: Zone) -> bool:
-        """Tell whether nothing in the zone hides anything: no cut, no zone below, no restriction."""
+        """Tell whether nothing in the zone hides anything: no cut, no zone or rule below, no restriction."""
         if zone.cuts or zone.apex in self._restricted:
             return False
         nested = self._nested.get(zone.apex)
         if nested is None:
             nested = any(apex != zone.apex and is_below(apex, zone.apex) for apex in self._zones)
+            nested = nested or bool(self._zones.rules.below(zone.apex))
             self._nested[zone.apex] = nested
         return not nested
 
@@ -169,7 +173,16 @@ class Preparer:
         self._nested.clear()
         above = self._zones.find(zone.apex)
         again = {zone.apex, *(above.below(zone.apex) if above else ())}
-        return {*zone.names(), *again, *self._consulted}
+        return {*zone.names(), *again, *self._zones.rules.below(zone.apex), *self._consulted}
+
+    def rerouted(self, domains: Collection[bytes]) -> set[bytes]:
+        """Return the names to refresh when forward rules have come or gone at ``domains``."""
+        self._nested.clear()
+        again: set[bytes] = set()
+        for apex in {zone.apex for domain in domains if (zone := self._zones.find(domain)) and zone.apex != domain}:
+            again |= {domain for domain in domains if is_below(domain, apex)}
+            again |= {name for name in self._zones[apex].names() if not again.isdisjoint(ancestors(name))}
+        return again | set(self._consulted) if again else again
 
     def without_forms(self, zone: Zone) -> Delta:
         """Take the negative answers of a zone that is gone out of the image."""
@@ -222,6 +235,9 @@ class Preparer:
         zone = self._zones.find(name)
         self._depend(name, set())
         delta.gone_forms += self._own_forms.pop(name, ())
+        if zone is not None and self._zones.rules.beats(name, zone.apex) and zone.apex not in self._restricted:
+            self._passed_on(zone, name, delta)
+            return
         if zone is None or not self._shown(zone, name):
             delta.gone_names.append(name)
             delta.gone_entries += _keys(name, zone.node(name) if zone else ())
@@ -241,6 +257,14 @@ class Preparer:
             self._alias(name, delta)
         for rrset in node:
             self._entry(name, rrset, delta)
+
+    def _passed_on(self, zone: Zone, name: bytes, delta: Delta) -> None:
+        """Leave a name to the owner: the rule's own, in the tree or not, stands for all that are below it."""
+        delta.gone_entries += _keys(name, zone.node(name))
+        if name in self._zones.rules:
+            delta.names[name] = (ASK, ASK)
+        else:
+            delta.gone_names.append(name)
 
     def _shown(self, zone: Zone, name: bytes) -> bool:
         """Tell whether the name is in the tree and above every cut."""

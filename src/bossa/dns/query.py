@@ -1,20 +1,22 @@
 """Questions that reach the owner: which of them are ours, and what they get.
 
-Decides between an answer from our zones, a refusal, and passing on.
-RFC 1035 §4.1.2, RFC 8482, RFC 8914; the answer itself is lookup's.
+Decides between an answer from our zones, a refusal, and passing on, by the
+longest match of zones and forward rules.  RFC 1035 §4.1.2, RFC 8482, RFC 8914;
+the answer itself is lookup's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bossa.dns import names, types
+from bossa.dns import names, relay, types
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
 from bossa.dns.message import Flag, Message, Reply
 from bossa.dns.options import OptionsReply, Proof
 from bossa.dns.policy import Network
+from bossa.dns.routes import Rules
 
 _TRANSFERS = (types.AXFR, types.IXFR)
 
@@ -51,8 +53,13 @@ class Follow:
     hidden: frozenset[bytes]
 
 
-def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]]) -> bytes | PassOn | Follow:
-    """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody."""
+def answer(
+    exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], mark: bytes = b""
+) -> bytes | PassOn | Follow:
+    """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody.
+
+    ``mark`` is what our own questions to other resolvers bear; see :func:`bossa.dns.relay.came_round`.
+    """
     message = exchange.message
     if len(message.questions) != 1:
         return failure(exchange, _without_question(exchange.options))
@@ -69,11 +76,13 @@ def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, 
     recursive = exchange.recursion and bool(message.flags & Flag.RD)
     zone = zones.find_for(question.name.lower(), question.type)
     if zone is None:
-        return PassOn(hidden) if recursive else failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
+        return _elsewhere(exchange, zones.rules, mark, hidden)
     if zone.apex in hidden:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
     found = lookup(zones, question.name, question.type, hidden)
     assert found is not None, "the name is in a zone of ours"
+    # A question that came round gets what our zones say, and is not passed on again.
+    recursive = recursive and not relay.came_round(exchange.edns, mark)
     if recursive and found.referred is not None and not found.answer:
         return PassOn(hidden, _reply(found))
     if recursive and (found.referred is not None or found.elsewhere is not None):
@@ -85,6 +94,20 @@ def _without_question(options: OptionsReply) -> Rcode:
     """Return the code for a query that asks for a cookie alone, or about one.  RFC 7873 §5.4"""
     codes = {Proof.NONE: Rcode.FORMERR, Proof.INVALID: Rcode.BADCOOKIE}
     return codes.get(Proof(options.proof), Rcode.NOERROR)
+
+
+def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes, hidden: frozenset[bytes]) -> bytes | PassOn:
+    """Decide on a question that is not for our zones."""
+    message = exchange.message
+    if not (exchange.recursion and message.flags & Flag.RD):
+        return failure(exchange, Rcode.REFUSED, Ede.NOT_AUTHORITATIVE)
+    rule = rules.find(message.questions[0].name.lower())
+    if rule is not None and not rules[rule]:
+        return failure(exchange, Rcode.REFUSED, Ede.BLOCKED)
+    if relay.came_round(exchange.edns, mark):
+        # Not REFUSED: whoever asks us has done nothing wrong, and may know somebody else.
+        return failure(exchange, Rcode.SERVFAIL, Ede.OTHER)
+    return PassOn(hidden)
 
 
 def _reply(found: Answer) -> Reply:

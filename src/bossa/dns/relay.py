@@ -3,12 +3,16 @@
 The reply's records are passed on as the octets they are.  Only the header,
 the question's case and the OPT are ours.  RFC 1035 §4.1, RFC 5452 §9.1 (what
 makes a reply an answer), RFC 6891 §6.2.6 and §7 (OPT is hop by hop).
+
+Our queries bear our mark behind the marks of those that passed the question on
+to us, in an EDNS option of our own, so that a question that comes round is
+known at once, however many of us it went through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bossa.dns import types
 from bossa.dns.errors import Ede, Rcode
@@ -20,6 +24,11 @@ EDNS_SIZE = 1232
 _OPCODE = 0x7800
 # Type and class behind the question's name.
 _FIXED = 4
+# The option with the marks, from the numbers for local use.  RFC 6891 §9
+HOPS_OPTION = 65353
+MARK_SIZE = 8
+# More servers than any sane chain has.
+_MAX_HOPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,11 @@ class Asked:
     question: bytes
     edns: Edns | None
     edns_size: int = EDNS_SIZE
+
+    @property
+    def name(self) -> bytes:
+        """The name asked for, as a key."""
+        return self.question[:-_FIXED].lower()
 
     @classmethod
     def decode(cls, query: bytes, edns_size: int = EDNS_SIZE) -> Asked:
@@ -63,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No resolver answered: why, as an extended error."""
+    """No answer of use came: the reason, for the client's extended error.  RFC 8914"""
 
     ede: Ede
     text: str
@@ -77,11 +91,36 @@ class Records:
     counts: tuple[int, int, int] = (0, 0, 0)
 
 
-def upstream_query(asked: Asked, message_id: int, *, edns: bool) -> bytes:
+def upstream_query(asked: Asked, message_id: int, *, edns: bool, mark: bytes = b"") -> bytes:
     """Return our query for a resolver: recursion wanted, CD and DO as the client's.  RFC 4035 §3.2, RFC 3225 §3"""
     flags = Flag.RD | (asked.flags & Flag.CD)
-    opt = encode_edns(Edns(asked.edns_size, 0, asked.edns is not None and asked.edns.do)) if edns else b""
+    hops = ((HOPS_OPTION, _hops(asked.edns) + mark),) if mark else ()
+    opt = encode_edns(Edns(asked.edns_size, 0, asked.edns is not None and asked.edns.do, hops)) if edns else b""
     return head(message_id, flags, (1, 0, 0, int(edns))) + asked.question + opt
+
+
+def came_round(edns: Edns | None, mark: bytes) -> bool:
+    """Tell whether a question has been passed on by the server of this mark before, or by far too many."""
+    hops = _hops(edns)
+    marks = [hops[at : at + MARK_SIZE] for at in range(0, len(hops), MARK_SIZE)]
+    return bool(mark) and (mark in marks or len(marks) >= _MAX_HOPS)
+
+
+def _hops(edns: Edns | None) -> bytes:
+    """Return the marks that a question bears; what has not their shape is nobody's."""
+    found = [data for code, data in edns.options if code == HOPS_OPTION] if edns else []
+    return found[0][: _MAX_HOPS * MARK_SIZE] if found and len(found[0]) % MARK_SIZE == 0 else b""
+
+
+def with_case(question: bytes, octets: bytes) -> bytes:
+    """Return the question with the case of each letter by a bit of ``octets``, which are as many."""
+    name = bytes(one ^ 0x20 if bit & 1 and _is_letter(one) else one for one, bit in zip(question, octets, strict=True))
+    return name[:-_FIXED] + question[-_FIXED:]
+
+
+def _is_letter(octet: int) -> bool:
+    # A label's length is 63 at most, below every letter.
+    return 0x41 <= octet & 0xDF <= 0x5A
 
 
 def read_answer(data: bytes, asked: Asked, message_id: int) -> Answer | None:
@@ -101,6 +140,19 @@ def read_answer(data: bytes, asked: Asked, message_id: int) -> Answer | None:
     if not same and (message.questions or message.rcode not in (Rcode.FORMERR, Rcode.NOTIMP)):
         return None
     return Answer(message, message.rcode | _extended(message), edns)
+
+
+def same_case(answer: Answer, asked: Asked) -> bool:
+    """Tell whether a reply has the question's letters as they were sent, or leaves the question out."""
+    return not answer.message.questions or _question(answer.message) == asked.question
+
+
+def in_case_of(answer: Answer, asked: Asked) -> Answer:
+    """Return a reply with the question's letters as ``asked`` has them, also where names point to them."""
+    if same_case(answer, asked):
+        return answer
+    wire, behind = answer.message.wire, HEADER + len(asked.question)
+    return replace(answer, message=Message.decode(wire[:HEADER] + asked.question + wire[behind:]))
 
 
 def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:

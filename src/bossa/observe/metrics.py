@@ -45,6 +45,17 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_update_seconds": Metric(Kind.HISTOGRAM, "Time from an update's arrival to its answer."),
     "bossa_dns_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the name server."),
     "bossa_dns_tcp_refused_total": Metric(Kind.COUNTER, "TCP connections closed because there were too many."),
+    "bossa_dns_upstream_queries_total": Metric(Kind.COUNTER, "Queries sent to a resolver.", ("upstream",)),
+    "bossa_dns_upstream_failures_total": Metric(
+        Kind.COUNTER, "Queries that a resolver did not answer, refused, or failed where another knew.", ("upstream",)
+    ),
+    "bossa_dns_upstream_wrong_replies_total": Metric(
+        Kind.COUNTER, "Replies from a resolver's address that answer no query of ours.", ("upstream",)
+    ),
+    "bossa_dns_upstream_rtt_seconds": Metric(Kind.GAUGE, "Smoothed round-trip time of a resolver.", ("upstream",)),
+    "bossa_dns_upstream_aside": Metric(
+        Kind.GAUGE, "1 for a resolver that is asked last, having failed.", ("upstream",)
+    ),
     "bossa_dns_workers": Metric(Kind.GAUGE, "Query workers that answer."),
     "bossa_dns_worker_starts_total": Metric(Kind.COUNTER, "Query workers started, the first ones included."),
     "bossa_dns_worker_lag": Metric(Kind.GAUGE, "Changes that a query worker has not applied yet.", ("worker",)),

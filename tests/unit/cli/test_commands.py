@@ -18,7 +18,15 @@ import bossa.cli
 from bossa.admin.dispatch import answer
 from bossa.admin.found import found
 from bossa.admin.office import Office
-from bossa.admin.status import CacheStatus, Service, StatusReport, StoreStatus, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    CacheStatus,
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpstreamStatus,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.net.control import serve
 from tests.unit.admin.desk import NOW, make_office
 
@@ -77,6 +85,10 @@ def report(data: Path, **more: Any) -> StatusReport:
         "services": (Service(name="DNS", addresses=("127.0.0.1:9", "[::1]:9")),),
         "zones": (ZoneStatus(name="bossa.test.", serial=1, records=4),),
         "workers": (WorkerStatus(number=1, pid=8, revision=3),),
+        "upstreams": (
+            UpstreamStatus(rule="", address="192.0.2.53:53", rtt=0.0123, queries=7),
+            UpstreamStatus(rule="corp.example", address="10.1.0.53:53", rtt=0.5, aside=True, queries=5, failures=4),
+        ),
         "store": StoreStatus(size=5_000_000, free=10**9),
         "cache": CacheStatus(entries=2, octets=5000, limit=10**6, hits=3, misses=1),
     }
@@ -244,6 +256,11 @@ def test_status_shows_the_server_and_fails_when_it_is_unwell(
     assert code == 0
     assert "127.0.0.1:9  [::1]:9" in out
     assert "up 3 minutes" in out
+    rows = [line.split() for line in out.splitlines() if ":53" in line]
+    assert rows == [
+        ["the", "rest", "192.0.2.53:53", "12.3", "ms", "healthy", "7", "0"],
+        ["corp.example", "10.1.0.53:53", "500.0", "ms", "aside", "5", "4"],
+    ]
     assert "2 answers, 5.0 kB of 1.0 MB, 75% of questions found" in out
     assert json.loads(run("status", "--json")[1])["pid"] == 7
 

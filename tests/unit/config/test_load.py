@@ -269,10 +269,71 @@ def test_shown_values_can_be_read_again(toml):
     assert [row.value for row in toml(again).rows()] == [row.value for row in settings.rows()]
 
 
+def test_forward_rules_are_read_by_domain(toml):
+    text = """
+[dns.forward]
+"Corp.Example." = ["10.1.0.53", "[2001:db8::53]:5353", "10.1.0.53:53"]
+"10.in-addr.arpa" = ["10.1.0.53"]
+"0/26.2.0.192.in-addr.arpa" = []
+test = ["10.1.0.54"]
+"""
+    settings = toml(text)
+    assert dict(settings.dns.forward) == {
+        "corp.example": (Endpoint("10.1.0.53"), Endpoint("2001:db8::53", 5353)),
+        "10.in-addr.arpa": (Endpoint("10.1.0.53"),),
+        "0/26.2.0.192.in-addr.arpa": (),
+        "test": (Endpoint("10.1.0.54"),),
+    }
+    assert toml(settings_line(settings)).dns.forward == settings.dns.forward
+    assert toml("").dns.forward == {}
+
+
+def settings_line(settings):
+    """Return the rules as ``bossa reload`` shows them, which is how they may stand in a file."""
+    (row,) = (row for row in settings.rows() if row.key == "dns.forward")
+    return f"[dns]\nforward = {row.value}"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "why"),
+    [
+        ('"*.corp.example" = []', "*.corp.example", "a rule holds for everything below its domain: leave the *. out"),
+        ('"." = ["10.1.0.1"]', ".", "all other names go to the forwarders of [dns]"),
+        ('"a b" = ["10.1.0.1"]', "a b", "a domain name of letters, digits, hyphens, _ and / is wanted"),
+        ('"a..b" = ["10.1.0.1"]', "a..b", "a label has 1 to 63 octets, this one 0"),
+        ('corp.example = ["10.1.0.1"]', "corp.example", "a domain with a dot stands in quotes"),
+        ('corp = "10.1.0.1"', "corp", "a list of resolvers is wanted, [] for none"),
+        ('corp = ["ns.corp"]', "corp", '"ns.corp" is no IP address'),
+        ('corp = ["10.1.0.1:0"]', "corp", '"10.1.0.1:0" is no address with an optional port'),
+        ("OTHER = []", "OTHER", "there is a rule for other already"),
+        ("workers = 2", "workers", "a list of resolvers is wanted, [] for none"),
+    ],
+)
+def test_a_wrong_forward_rule_is_told_with_its_own_line(toml, line, shown, why):
+    text = f"[dns.forward]\nother = []\n\n{line}\n"
+    fix = 'for example "corp.example" = ["10.1.0.53", "10.1.0.54:5353"]'
+    assert problem(toml, text) == f'bossa.toml:4: "{shown}" in [dns.forward]: {why}. Fix: {fix}.'
+
+
+def test_every_wrong_forward_rule_is_told(toml):
+    told = problem(toml, '[dns.forward]\n"*.a" = []\nb = []\nc = 1\n').splitlines()
+    assert [line.split(":")[1] for line in told] == ["2", "4"]
+
+
+def test_forward_rules_are_a_table_and_have_no_variable(toml):
+    expected = "a table of domains and their resolvers is wanted"
+    assert f'bossa.toml:2: forward = ["a"] in [dns]: {expected}' in problem(toml, "[dns]\nforward = ['a']")
+    told = problem(load, None, {"BOSSA_DNS_FORWARD": "a=10.1.0.1"})
+    assert told == ("BOSSA_DNS_FORWARD: a table does not go into a variable. Fix: write [dns.forward] in bossa.toml.")
+
+
 def test_examples_of_every_kind_are_right(toml):
     for key, known in KEYS.items():
-        known.kind.read(known.kind.parse(known.kind.plain_example))
         toml(f"{key} = {known.kind.example}")
+        if known.kind.entry:
+            toml(f"[{key}]\n{known.kind.entry}")
+        else:
+            known.kind.read(known.kind.parse(known.kind.plain_example))
 
 
 def test_a_reload_takes_what_needs_no_restart():

@@ -42,6 +42,7 @@ def read(wire: bytes, query: Asked, message_id: int = 7) -> relay.Answer:
 
 @pytest.mark.parametrize("checking_disabled", [False, True])
 def test_the_query_asks_for_recursion_and_keeps_cd_and_do(checking_disabled: bool) -> None:
+    """RFC 5625 §4.1, RFC 4035 §3.2.2, RFC 3225 §3"""
     for query in (PLAIN, EDNS):
         client = dns.message.from_wire(query.to_wire())
         client.flags = dns.flags.AD | dns.flags.CD * checking_disabled
@@ -51,6 +52,50 @@ def test_the_query_asks_for_recursion_and_keeps_cd_and_do(checking_disabled: boo
         assert (sent.edns, sent.payload) == (0, 1232)
         assert bool(sent.ednsflags & dns.flags.DO) is (query is EDNS)
     assert dns.message.from_wire(relay.upstream_query(asked(), 7, edns=False)).edns == -1
+
+
+def test_the_query_bears_our_mark_behind_those_of_others() -> None:
+    marks = [bytes([i]) * relay.MARK_SIZE for i in range(9)]
+
+    def sent(data: bytes, *, edns: bool = True) -> list[bytes]:
+        option = dns.edns.GenericOption(relay.HOPS_OPTION, data)
+        query = asked(dns.message.make_query(NAME, "A", use_edns=0, options=[option]))
+        wire = relay.upstream_query(query, 7, edns=edns, mark=b"ourselfs")
+        return [one.to_wire() for one in dns.message.from_wire(wire).options]
+
+    assert sent(b"") == [b"ourselfs"]
+    assert sent(marks[0] + marks[1]) == [marks[0] + marks[1] + b"ourselfs"]
+    assert sent(b"no mark") == [b"ourselfs"]
+    assert sent(b"".join(marks)) == [b"".join(marks[:8]) + b"ourselfs"]
+    assert sent(marks[0], edns=False) == []
+    assert dns.message.from_wire(relay.upstream_query(asked(), 7, edns=True)).options == ()
+
+
+def test_the_case_of_letters_follows_random_bits_and_nothing_else_changes() -> None:
+    name = b"\x07Az-09_z\x01@\x04q[`{\x00"
+    question = name + b"\x00a\x00\x41"
+    assert relay.with_case(question, bytes(len(question))) == question
+    turned = relay.with_case(question, b"\xff" * len(question))
+    assert turned == b"\x07aZ-09_Z\x01@\x04Q[`{\x00" + b"\x00a\x00\x41"
+    assert relay.with_case(turned, b"\xff" * len(question)) == question
+
+
+def test_a_reply_is_in_the_case_of_its_question_or_has_none() -> None:
+    query = relay.upstream_query(asked(), 7, edns=True)
+    good = answer_to(query).to_wire()
+    assert relay.same_case(read(good, asked()), asked())
+    assert not relay.same_case(read(good.replace(b"WwW", b"www"), asked()), asked())
+    assert relay.same_case(read(b"\x00\x07\x80\x01" + bytes(8), asked()), asked())
+
+
+def test_a_reply_gets_the_case_of_another_question_wherever_it_points_to_it() -> None:
+    sent = Asked.decode(EDNS.to_wire().replace(b"WwW", b"wWw").replace(b"ORG", b"oRg"))
+    wire = answer_to(relay.upstream_query(sent, 7, edns=True), "www.example.org. 60 IN CNAME a.example.org.").to_wire()
+    answer = relay.in_case_of(read(wire, sent), asked())
+    assert relay.same_case(answer, asked()) and len(answer.message.wire) == len(wire)
+    (record,) = answer.message.answer
+    assert record.owner == asked().question[:-4]
+    assert relay.in_case_of(answer, asked()) is answer
 
 
 def test_what_is_no_single_question_is_refused() -> None:
@@ -128,6 +173,7 @@ def test_an_opt_in_the_middle_takes_what_stands_behind_it_along() -> None:
 
 
 def test_extended_errors_pass_through_and_other_options_do_not() -> None:
+    """RFC 6891 §6.2.6: OPT is hop by hop."""
     options = [dns.edns.EDEOption(6, "bogus"), dns.edns.GenericOption(10, bytes(8))]
     reply = answer_to(relay.upstream_query(asked(), 7, edns=True), payload=1232, options=options)
     reply.set_rcode(dns.rcode.SERVFAIL)

@@ -8,7 +8,15 @@ import httpx
 import msgspec
 import pytest
 
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpdateCounts,
+    UpstreamStatus,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.observe.metrics import Metrics
 from bossa.web.hosts import Hosts
 from bossa.web.pages import MAX_ZONES, application
@@ -31,6 +39,10 @@ REPORT = StatusReport(
     queries=98765,
     updates=UpdateCounts(accepted=12, refused=3),
     store=StoreStatus(size=4096, free=10**10, last_backup=0.0),
+    upstreams=(
+        UpstreamStatus(rule="", address="192.0.2.53:53", rtt=0.0123, queries=1234),
+        UpstreamStatus(rule="corp.example", address="[2001:db8::53]:53"),
+    ),
 )
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}"
 
@@ -87,6 +99,8 @@ def test_the_page_tells_how_the_server_is():
         "bossa.test. 2026 1 234",
         "And 1 reverse zones of private addresses",
         "0 4712 17 –",
+        "the rest 192.0.2.53:53 healthy 12.3 ms 1 234 0",
+        "corp.example [2001:db8::53]:53 not asked yet – 0 0",
         "bossa 0.1.0, process 4711, data in /srv/data",
     ):
         assert words in text
@@ -111,6 +125,7 @@ def test_hostile_names_are_shown_and_not_obeyed():
         data=HOSTILE,
         zones=(ZoneStatus(name=HOSTILE, serial=1, records=1),),
         services=(Service(name=HOSTILE, addresses=(HOSTILE,)),),
+        upstreams=(UpstreamStatus(rule=HOSTILE, address=HOSTILE),),
         store=StoreStatus(failing=HOSTILE),
     )
     html = ask(report=report).text

@@ -1,8 +1,10 @@
-"""Questions that are not ours, passed on to other resolvers; nothing is remembered but who answered last.
+"""Questions that are not ours, passed on to other resolvers; nothing is remembered but how these do.
 
-Every query has its own random ID and its own connected socket, whose port the
-kernel draws (RFC 5452 §9.2): what comes from elsewhere never gets in, what
-does not answer the query is waited past.  RFC 5625 for what a proxy keeps.
+A question has several tries: when a resolver does not answer in its usual
+time, the next one is asked as well, and the first answer of use is taken.  A
+try that was overtaken goes on, for what it tells of its resolver.  Time,
+questions and tries under way are bounded.  RFC 5625 for what a proxy keeps,
+RFC 5452 §9 for what it checks.
 """
 
 from __future__ import annotations
@@ -12,51 +14,46 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
 
 from bossa.dns.errors import Ede, Rcode
-from bossa.dns.relay import (
-    EDNS_SIZE,
-    Answer,
-    Asked,
-    Unanswered,
-    client_reply,
-    failure,
-    read_answer,
-    upstream_query,
-)
+from bossa.dns.names import to_text
+from bossa.dns.relay import EDNS_SIZE, Answer, Asked, Unanswered, came_round, client_reply, failure
+from bossa.dns.routes import Address, Rules
+from bossa.dns.server.line import Line, Octets
+from bossa.dns.upstreams import Patience, Table, Upstream, plan, to_ask_along
 from bossa.net.peer import Peer
-from bossa.net.tcp import frame
+from bossa.observe import log
+from bossa.observe.metrics import Reading
 
-# Questions under way at a time; each holds one socket.
-_CONCURRENT = 256
-# One try, all tries together, and how many each resolver gets.
-_TRY = 1.5
-_TOTAL = 5.0
-_ROUNDS = 2
-_MAX_DATAGRAM = 65535
+__all__ = ["Forwarder", "Patience", "is_own"]
+
 # Codes that say more about the resolver than about the name: another one may know better.
-_NEXT = frozenset((Rcode.SERVFAIL, Rcode.REFUSED, Rcode.FORMERR, Rcode.NOTAUTH))
+_NEXT = frozenset((Rcode.SERVFAIL, Rcode.REFUSED, Rcode.FORMERR, Rcode.NOTIMP, Rcode.NOTAUTH))
+# Troubles of this machine, which are no resolver's fault.
+_OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
-Address = tuple[str, int]
+
+class _Trouble(Enum):
+    """Why a try brought no reply."""
+
+    SILENT = auto()
+    UNREACHABLE = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long is waited for one try and for all of them, in seconds, and how many questions may wait."""
-
-    one_try: float = _TRY
-    total: float = _TOTAL
-    concurrent: int = _CONCURRENT
+_Outcome = Answer | _Trouble
+_Try = asyncio.Task[_Outcome]
 
 
 class Forwarder:
-    """Passes questions on to ``upstreams`` in their order, the one that answered last first.
+    """Passes questions on, each to the resolvers of the longest rule above its name, or to ``upstreams``.
 
     ``own`` are the addresses we listen on; an upstream among them is left out,
-    or a question would go round for ever.  ``edns_size`` is what we say, to
-    both sides, that we take over UDP; ``octets`` gives random ones.
+    or a question would go round for ever.  ``mark`` is what our queries bear,
+    so that one that comes back to us through others is known.  ``edns_size``
+    is what we say, to both sides, that we take over UDP; ``octets`` gives
+    random ones.
     """
 
     def __init__(
@@ -64,33 +61,40 @@ class Forwarder:
         upstreams: Iterable[Address],
         own: Iterable[Address] = (),
         *,
+        rules: Rules | None = None,
+        mark: bytes = b"",
         edns_size: int = EDNS_SIZE,
         patience: Patience | None = None,
-        octets: Callable[[int], bytes] = os.urandom,
+        octets: Octets = os.urandom,
     ) -> None:
+        self.table = Table()
         self._own = tuple(own)
+        self._mark = mark
         self._edns_size = edns_size
         self._patience = patience or Patience()
-        self._octets = octets
+        self._line = Line(octets, mark, self._patience.idle)
         self._under_way = 0
-        self.use(upstreams)
+        self._tries: set[_Try] = set()
+        self.use(upstreams, rules or Rules())
 
-    def use(self, upstreams: Iterable[Address]) -> None:
-        """Ask these from now on."""
-        self.upstreams = tuple(Peer(*address[:2]) for address in upstreams if not is_own(address, self._own))
-        self._first = 0
+    def use(self, upstreams: Iterable[Address], rules: Rules) -> None:
+        """Ask these from now on; what is known of those that stay is kept."""
+        self._rules = rules
+        reached = {domain: self._others(found) for domain, found in rules.items()}
+        self.table.use(self._others(upstreams), Rules(reached))
 
-    async def fetch(self, asked: Asked) -> Answer | Unanswered:
-        """Return an upstream's answer to a question, or why there is none."""
-        if self._under_way >= self._patience.concurrent:
-            return Unanswered(Ede.OTHER, "too many questions under way")
-        if not self.upstreams:
-            return Unanswered(Ede.NO_REACHABLE_AUTHORITY, "no resolver is configured")
-        self._under_way += 1
-        try:
-            return await self._ask_all(asked)
-        finally:
-            self._under_way -= 1
+    def _others(self, upstreams: Iterable[Address]) -> tuple[Address, ...]:
+        found = tuple((host, port) for host, port, *_ in upstreams)
+        own = {address for address in found if is_own(address, self._own)}
+        for address in own:
+            log.warning("questions are not passed on to ourselves", address=str(Peer(*address)))
+        return tuple(address for address in found if address not in own)
+
+    def close(self) -> None:
+        """End what is under way."""
+        for one in self._tries:
+            one.cancel()
+        self._line.streams.close()
 
     async def ask(self, query: bytes, limit: int) -> bytes:
         """Return the answer to a client's query, in at most ``limit`` octets; raises WireError for an unreadable one.
@@ -98,114 +102,198 @@ class Forwarder:
         The query is of opcode QUERY, has one question and no TSIG.
         """
         asked = Asked.decode(query, self._edns_size)
-        found = await self.fetch(asked)
-        return (
-            failure(asked, found.ede, found.text)
-            if isinstance(found, Unanswered)
-            else client_reply(asked, found, limit)
-        )
+        answer = await self.fetch(asked)
+        if isinstance(answer, Unanswered):
+            return failure(asked, answer.ede, answer.text)
+        return client_reply(asked, answer, limit)
 
-    async def _ask_all(self, asked: Asked) -> Answer | Unanswered:
-        tries = _Tries(self._octets, self._patience)
+    async def fetch(self, asked: Asked) -> Answer | Unanswered:
+        """Return a resolver's answer, which is SERVFAIL when none knew better; raises nothing for trouble outside."""
+        if came_round(asked.edns, self._mark):
+            return Unanswered(Ede.OTHER, "the question has come back to where it was passed on")
+        if self._under_way >= self._patience.concurrent:
+            return Unanswered(Ede.OTHER, "too many questions under way")
+        rule = self._rules.find(asked.name)
+        if rule is not None and not self._rules[rule]:
+            return Unanswered(Ede.BLOCKED, "a rule passes these names on to nobody")
+        upstreams = self.table.find(asked.name)
+        if not upstreams:
+            return Unanswered(Ede.NO_REACHABLE_AUTHORITY, "no resolver is configured")
+        self._under_way += 1
         try:
-            async with asyncio.timeout(self._patience.total):
-                for index in self._order():
-                    answer = await tries.ask(self.upstreams[index], asked)
-                    if answer is not None:
-                        self._first = index
-                        return answer
+            return await _Course(self, asked, upstreams, self._patience).run()
+        finally:
+            self._under_way -= 1
+
+    def report(self) -> list[dict[str, str | float | bool | None]]:
+        """Return each resolver's rule ("" for everything else), address, speed in seconds, and health."""
+        return [
+            {
+                "rule": to_text(domain).rstrip("."),
+                "address": str(Peer(*upstream.address)),
+                "rtt": upstream.rtt,
+                "aside": upstream.is_aside,
+                "queries": upstream.queries,
+                "failures": upstream.failed_queries,
+            }
+            for domain, found in sorted(self.table.routes.items(), key=lambda route: route[0][::-1])
+            for upstream in found
+        ]
+
+    def readings(self) -> dict[str, Reading]:
+        """Return the metrics of the resolvers by name."""
+
+        def by_address(value: Callable[[Upstream], float | None]) -> Reading:
+            return lambda: {
+                (str(Peer(*one.address)),): found for one in self.table.upstreams() if (found := value(one)) is not None
+            }
+
+        return {
+            "bossa_dns_upstream_queries_total": by_address(lambda one: one.queries),
+            "bossa_dns_upstream_failures_total": by_address(lambda one: one.failed_queries),
+            "bossa_dns_upstream_wrong_replies_total": by_address(lambda one: one.wrong_replies),
+            "bossa_dns_upstream_rtt_seconds": by_address(lambda one: one.rtt),
+            "bossa_dns_upstream_aside": by_address(lambda one: float(one.is_aside)),
+        }
+
+    def start(self, upstream: Upstream, asked: Asked) -> _Try | None:
+        """Begin a try, which goes on whatever becomes of the question; None when too many are under way there."""
+        if upstream.under_way >= self._patience.each:
+            return None
+        upstream.under_way += 1
+        task = asyncio.get_running_loop().create_task(self._try(upstream, asked))
+        self._tries.add(task)
+        task.add_done_callback(self._tries.discard)
+        return task
+
+    async def _try(self, upstream: Upstream, asked: Asked) -> _Outcome:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        upstream.ask(started)
+        try:
+            async with asyncio.timeout(self._patience.one_try):
+                answer = await self._line.ask(upstream, asked)
         except TimeoutError:
-            # What has come so far has to do.
-            tries.silent = True
-        return tries.failed or Unanswered(*tries.reason())
+            self.blame(upstream, started, "no answer in time")
+            return _Trouble.SILENT
+        except (OSError, EOFError) as e:
+            if not (isinstance(e, OSError) and e.errno in _OURS):
+                self.blame(upstream, started, str(e))
+            return _Trouble.UNREACHABLE
+        finally:
+            upstream.under_way -= 1
+        if answer.rcode == Rcode.REFUSED:
+            self.blame(upstream, started, "it refuses")
+        elif is_of_use(answer):
+            self._praise(upstream)
+        return answer
 
-    def _order(self) -> Iterator[int]:
-        first, count = self._first, len(self.upstreams)
-        for _ in range(_ROUNDS):
-            yield from ((first + i) % count for i in range(count))
+    def blame(self, upstream: Upstream, asked_at: float, why: str) -> None:
+        """Note a failure, and tell when it sets a resolver aside."""
+        was_aside = upstream.is_aside
+        upstream.failed(asked_at, asyncio.get_running_loop().time())
+        if upstream.is_aside and not was_aside:
+            log.warning("resolver set aside", address=str(Peer(*upstream.address)), why=why)
+
+    def _praise(self, upstream: Upstream) -> None:
+        if upstream.is_aside:
+            log.info("resolver answers again", address=str(Peer(*upstream.address)))
+        upstream.succeeded()
 
 
-class _Tries:
+class _Course:
     """The tries for one question, and what became of them."""
 
-    def __init__(self, octets: Callable[[int], bytes], patience: Patience) -> None:
-        # The last SERVFAIL: the client gets it, extended errors included, when nobody knows better.
-        self.failed: Answer | None = None
-        # Whether somebody let us wait in vain.
-        self.silent = False
-        self._octets = octets
+    def __init__(self, forwarder: Forwarder, asked: Asked, upstreams: tuple[Upstream, ...], patience: Patience) -> None:
+        self._forwarder = forwarder
+        self._asked = asked
+        self._upstreams = upstreams
         self._patience = patience
-        self._done: set[Peer] = set()
-        self._unreachable = False
+        self._clock: Callable[[], float] = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._end = self._began + patience.total
+        self._open: dict[_Try, Upstream] = {}
+        # Those that said no or cannot be reached, which are not asked again.
+        self._done: set[Upstream] = set()
+        # Those of them that have failed if another knows; who says REFUSED has failed anyway.
+        self._to_blame: list[Upstream] = []
+        # The last SERVFAIL: the client gets it, extended errors included, when nobody knows better.
+        self._servfail: Answer | None = None
+        self._troubles: set[_Trouble] = set()
 
-    async def ask(self, upstream: Peer, asked: Asked) -> Answer | None:
-        """Return an upstream's answer, None if it has none for us; one that said no is not asked again."""
-        if upstream in self._done:
-            return None
-        try:
-            answer = await self._over_udp(upstream, asked, edns=True)
-            if answer.rcode in (Rcode.FORMERR, Rcode.NOTIMP) and answer.edns is None:
-                # Older than EDNS, perhaps.  RFC 6891 §7
-                answer = await self._over_udp(upstream, asked, edns=False)
-        except TimeoutError:
-            self.silent = True
-            return None
-        except (OSError, asyncio.IncompleteReadError):
-            self._unreachable = True
-            return None
-        if answer.rcode in _NEXT or answer.rcode > 15:
-            self._done.add(upstream)
-            self.failed = answer if answer.rcode == Rcode.SERVFAIL else self.failed
-            return None
-        return answer
+    async def run(self) -> Answer | Unanswered:
+        """Ask one after the other until one knows, or the time is over."""
+        along = to_ask_along(self._upstreams, self._clock())
+        for upstream, wait in plan(self._upstreams, self._patience):
+            if self._is_futile(upstream) or (latest := self._start(upstream)) is None:
+                continue
+            if along is not None and along is not upstream:
+                self._start(along)
+                along = None
+            if (answer := await self._hear(wait, latest)) is not None:
+                return answer
+            if self._clock() >= self._end:
+                break
+        answer = await self._hear(self._patience.total)
+        return answer or self._servfail or Unanswered(*self._reason())
 
-    def reason(self) -> tuple[Ede, str]:
+    def _is_futile(self, upstream: Upstream) -> bool:
+        """Tell whether there is no sense in asking: it has had its say, or is aside and somebody else had it."""
+        return upstream in self._done or (upstream.is_aside and self._servfail is not None)
+
+    def _start(self, upstream: Upstream) -> _Try | None:
+        task = self._forwarder.start(upstream, self._asked)
+        if task is not None:
+            self._open[task] = upstream
+        return task
+
+    async def _hear(self, seconds: float, latest: _Try | None = None) -> Answer | None:
+        """Wait for an answer of use; None when the time is over, the latest try has failed, or none is left."""
+        started = self._clock()
+        until = min(started + seconds, self._end)
+        while self._open and (left := until - self._clock()) > 0:
+            done, _ = await asyncio.wait(self._open, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (answer := self._judge(self._open.pop(task), task.result())) is not None:
+                    return answer
+            if latest in done:
+                return None
+        if latest in self._open:
+            self._open[latest].late(self._clock() - started)
+        return None
+
+    def _judge(self, upstream: Upstream, outcome: _Outcome) -> Answer | None:
+        """Return an answer of use; who had none although there is one has failed."""
+        if isinstance(outcome, _Trouble):
+            self._troubles.add(outcome)
+            if outcome is _Trouble.UNREACHABLE:
+                self._done.add(upstream)
+            return None
+        if is_of_use(outcome):
+            for one in self._to_blame:
+                self._forwarder.blame(one, self._began, "it failed where another knew")
+            return outcome
+        self._done.add(upstream)
+        if outcome.rcode != Rcode.REFUSED:
+            self._to_blame.append(upstream)
+        if outcome.rcode == Rcode.SERVFAIL:
+            self._servfail = outcome
+        return None
+
+    def _reason(self) -> tuple[Ede, str]:
         """Say why there is no answer.  RFC 8914 §4.23, §4.24"""
-        if self.silent:
+        if self._open or _Trouble.SILENT in self._troubles:
             return Ede.NO_REACHABLE_AUTHORITY, "no resolver answered in time"
-        if self._unreachable:
+        if _Trouble.UNREACHABLE in self._troubles:
             return Ede.NETWORK_ERROR, "no resolver could be reached"
-        return Ede.NO_REACHABLE_AUTHORITY, "every resolver refused"
-
-    async def _over_udp(self, upstream: Peer, asked: Asked, *, edns: bool) -> Answer:
-        message_id = int.from_bytes(self._octets(2), "big")
-        loop = asyncio.get_running_loop()
-        with _connected(upstream) as sock:
-            sock.send(upstream_query(asked, message_id, edns=edns))
-            async with asyncio.timeout(self._patience.one_try):
-                while (answer := read_answer(await loop.sock_recv(sock, _MAX_DATAGRAM), asked, message_id)) is None:
-                    pass
-        return await self._over_tcp(upstream, asked, edns=edns) if answer.truncated else answer
-
-    async def _over_tcp(self, upstream: Peer, asked: Asked, *, edns: bool) -> Answer:
-        message_id = int.from_bytes(self._octets(2), "big")
-        async with asyncio.timeout(self._patience.one_try):
-            reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
-            try:
-                writer.write(frame(upstream_query(asked, message_id, edns=edns)))
-                while (answer := read_answer(await _message(reader), asked, message_id)) is None:
-                    pass
-            finally:
-                writer.transport.abort()
-        return answer
+        if self._done:
+            return Ede.NO_REACHABLE_AUTHORITY, "every resolver refused"
+        return Ede.OTHER, "too many questions under way"
 
 
-async def _message(reader: asyncio.StreamReader) -> bytes:
-    return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-
-
-def _connected(upstream: Peer) -> socket.socket:
-    """Return a UDP socket that takes datagrams of this upstream only."""
-    info = socket.getaddrinfo(*upstream, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
-    family, kind, protocol, _, address = info[0]
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setblocking(False)
-        sock.connect(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def is_of_use(answer: Answer) -> bool:
+    """Tell whether a reply says something about the name rather than about the resolver."""
+    return answer.rcode not in _NEXT and answer.rcode <= 0xF
 
 
 def is_own(address: Address, own: Iterable[Address]) -> bool:

@@ -128,7 +128,7 @@ class Owner:
         return answer if proved or answer is None else self.gate.fit(host, answer)
 
     def _query(self, exchange: Exchange) -> bytes | Work | None:
-        answer = query.answer(exchange, self._names.zones, self._names.closed)
+        answer = query.answer(exchange, self._names.zones, self._names.closed, self.settings.mark)
         if isinstance(answer, query.Follow):
             return partial(self._completed, exchange, self._recursion.follow, answer)
         if isinstance(answer, query.PassOn):

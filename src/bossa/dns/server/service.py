@@ -21,6 +21,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.routes import Rules as ForwardRules
 from bossa.dns.server import audit
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
@@ -85,7 +86,7 @@ class Names:
         self.closed: dict[bytes, tuple[Network, ...]] = {}
         # Zones whose primaries were out of reach for too long, and zones in front of which a forward rule stands.
         self.expired: set[bytes] = set()
-        self.overruled: set[bytes] = set()
+        self.overruled = self.zones.overruled
         self.reserved = Reserved(self.closed, self.expired, self.overruled)
         # Told of every zone that we begin to answer for, so that nobody remembers what others say of its names.
         self.on_arrival: Callable[[bytes], object] = lambda apex: None
@@ -331,8 +332,41 @@ class Names:
         if apex not in self.zones:
             raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}")
 
+    def use_rules(self, rules: ForwardRules) -> tuple[set[bytes], set[bytes]]:
+        """Take forward rules into use, before anything was published.
+
+        Return the domains at which a rule came or went, and the zones that were overruled or are no more.
+        """
+        changed, before = rules.keys() ^ self.zones.rules.keys(), set(self.overruled)
+        self.zones.rules = rules
+        for apex in self.zones:
+            self._overrule(apex)
+        return set(changed), before ^ self.overruled
+
+    async def change_rules(self, rules: ForwardRules, also: Callable[[], None]) -> None:
+        """Take other forward rules into use, and do what has to happen in the same moment; in force on return.
+
+        Between the two nobody asks, so that no question goes to the resolvers of another rule.
+        """
+        async with self._reshaping:
+            async with self._changing:
+                changed, overruled = self.use_rules(rules)
+                also()
+                again = self._preparer.rerouted(changed)
+            for apex in overruled:
+                zone = self.zones[apex]
+                await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
+            # A new rule's own name comes before what is below it goes, so that no name seems missing meanwhile.
+            await self._publish_names([*(changed & rules.keys()), *_deepest_first(again)])
+
+    def _overrule(self, apex: bytes) -> None:
+        """Let a forward rule at a private zone or above it have its place."""
+        beaten = self.options[apex].private_reverse and self.zones.rules.find(apex) is not None
+        (self.overruled.add if beaten else self.overruled.discard)(apex)
+
     def _set_options(self, apex: bytes, options: ZoneOptions) -> None:
         self.options[apex] = options
+        self._overrule(apex)
         if options.allow_query:
             self.closed[apex] = tuple(ipaddress.ip_network(one) for one in options.allow_query)
         else:
