@@ -15,11 +15,11 @@ from itertools import chain
 from bossa.dns import names, types
 from bossa.dns.changes import records
 from bossa.dns.errors import Rcode, Refused
-from bossa.dns.message import Flag, Message, Writer, head
+from bossa.dns.message import Flag, Message, Writer, head, read_serial
 from bossa.dns.policy import Caller
 from bossa.dns.ports import HistoryStep
 from bossa.dns.zone import Record, RRset, Zone, serial_gt, with_serial
-from bossa.wire import Reader, WireError
+from bossa.wire import WireError
 
 # Behind 16 KiB no name can be pointed at, so longer messages are not smaller.
 _MESSAGE = 16_000
@@ -46,12 +46,8 @@ def wanted_serial(query: Message) -> int:
     """Return the serial that an IXFR's client has; raises Refused without one SOA in the authority section."""
     if len(query.authority) != 1 or query.authority[0].type != types.SOA:
         raise Refused(Rcode.FORMERR, "IXFR without the SOA that the client has")
-    record = query.authority[0]
-    r = Reader(query.wire, record.rdata, record.end)
     try:
-        names.read_name(r)
-        names.read_name(r)
-        return r.u32("SERIAL")
+        return read_serial(query, query.authority[0])
     except WireError as e:
         raise Refused(Rcode.FORMERR, str(e)) from None
 

@@ -7,7 +7,7 @@ here only.
 from __future__ import annotations
 
 from bossa.dns import names, tsig
-from bossa.dns.errors import Rcode, Refused, StoreFailed
+from bossa.dns.errors import Refused, StoreFailed, rcode_text
 from bossa.dns.exchange import Exchange, Rejected
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
@@ -34,12 +34,12 @@ def changed(exchange: Exchange, step: Step) -> None:
 
 def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:
     """Log and count an update that is not done."""
-    metrics.add("bossa_dns_updates_total", (_rcode_text(why.code).lower(),))
+    metrics.add("bossa_dns_updates_total", (rcode_text(why.code).lower(),))
     log.warning(
         "update refused",
         client=str(exchange.address),
         zone=names.to_text(zone) if zone is not None else None,
-        code=_rcode_text(why.code),
+        code=rcode_text(why.code),
         rule=why.reason,
         **_signature(exchange),
     )
@@ -59,7 +59,7 @@ def transfer_refused(exchange: Exchange, why: Refused) -> None:
         "transfer refused",
         client=str(exchange.address),
         zone=names.to_text(question.name),
-        code=_rcode_text(why.code),
+        code=rcode_text(why.code),
         rule=why.reason,
         **_signature(exchange),
     )
@@ -72,7 +72,7 @@ def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
     exchange = request.exchange
     update = exchange is not None and exchange.message.opcode == Opcode.UPDATE
     if update:
-        metrics.add("bossa_dns_updates_total", (_rcode_text(request.reply[3] & 0xF).lower(),))
+        metrics.add("bossa_dns_updates_total", (rcode_text(request.reply[3] & 0xF).lower(),))
     else:
         _count(request.reply, tcp=tcp)
     if exchange is None or exchange.signed is None:
@@ -83,7 +83,7 @@ def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
         "update refused" if update else "signature refused",
         client=host,
         zone=names.to_text(zone) if zone else None,
-        code=_rcode_text(request.reply[3] & 0xF),
+        code=rcode_text(request.reply[3] & 0xF),
         rule=request.reason,
         **_signature(exchange),
     )
@@ -102,8 +102,4 @@ def _signature(exchange: Exchange) -> dict[str, object]:
 
 
 def _count(answer: bytes, *, tcp: bool) -> None:
-    metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", _rcode_text(answer[3] & 0xF)))
-
-
-def _rcode_text(rcode: int) -> str:
-    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)
+    metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", rcode_text(answer[3] & 0xF)))

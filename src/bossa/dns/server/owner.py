@@ -22,6 +22,7 @@ from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_err
 from bossa.dns.message import Reply
 from bossa.dns.server import audit
 from bossa.dns.server.service import Names
+from bossa.dns.tsigstream import sign_stream
 from bossa.dns.types import Opcode
 from bossa.dns.update import decide, read_update, zone_of
 from bossa.dns.zone import Mark, Origin, Record
@@ -171,7 +172,7 @@ class Owner:
             return failure(exchange, e.code, e.ede)
         messages = transfer.messages(exchange.message, content)
         if isinstance(exchange.signed, tsig.Signed):
-            return tsig.sign_stream(messages, exchange.signed, self._clock)
+            return sign_stream(messages, exchange.signed, self._clock)
         return messages
 
     async def _transferred(self, exchange: Exchange) -> Iterable[Record]:
