@@ -28,13 +28,24 @@ from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import Service, StatusReport, StoreStatus, UpdateCounts, WorkerStatus, ZoneStatus
+from bossa.admin.status import (
+    SecondaryStatus,
+    Service,
+    StatusReport,
+    StoreStatus,
+    UpdateCounts,
+    WorkerStatus,
+    ZoneStatus,
+)
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import Seal
 from bossa.dns.names import to_text
 from bossa.dns.server import nearness
-from bossa.dns.server.forward import Forwarder
+from bossa.dns.server.fetching import Fetcher
+from bossa.dns.server.following import Following
+from bossa.dns.server.forward import Forwarder, is_own
+from bossa.dns.server.notifying import Notifying
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
 from bossa.dns.server.service import Names
@@ -107,7 +118,10 @@ class Server:
         self._names = Names(self._rows, self._publish, recursion=True)
         own = [(host, settings.listen.port(DNS_PORT)) for host in settings.listen.addresses]
         self._forwarder = Forwarder(opening.upstreams(settings), own, edns_size=settings.dns.edns_size)
-        self._owner = Owner(self._names, opening.answer_settings(settings), self._forwarder.ask, time.time)
+        self._following = Following(self._names, Fetcher(self._names, time.time), time.time)
+        self._notifying = Notifying(self._names, time.time, lambda address: is_own(address, own))
+        answers = opening.answer_settings(settings)
+        self._owner = Owner(self._names, answers, self._forwarder.ask, time.time, self._following)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
@@ -147,6 +161,7 @@ class Server:
         finally:
             gc.enable()
         gc.freeze()
+        self._following.load()
 
     def _open_office(self, seal: Seal) -> Office:
         parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
@@ -161,7 +176,8 @@ class Server:
             except ConfigError as e:
                 raise opening.trouble(e, self._data) from None
 
-        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload)
+        running = {"status": self.status, "reload": reload, "following": self._following}
+        self._office = Office(**{**parts, "backup": backup, **running})
         return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
@@ -196,6 +212,10 @@ class Server:
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
+        self._later(self._following.run())
+        self._exits.callback(self._following.stop)
+        self._notifying.start()
+        self._exits.callback(self._notifying.stop)
 
     def _publish(self, delta: bytes) -> Coroutine[Any, Any, None]:
         return self._pool.publish(delta)
@@ -261,13 +281,15 @@ class Server:
 
     async def status(self) -> StatusReport:
         """Return the state of this moment."""
-        settings, served = self._settings, self._names
+        settings, served, now = self._settings, self._names, time.time()
+        followed = {apex: SecondaryStatus.of(zone, now) for apex, zone in self._following.zones.items()}
         zones = [
             ZoneStatus(
                 name=to_text(apex),
                 serial=zone.serial,
                 records=zone.count(),
                 private_reverse=served.options[apex].private_reverse,
+                secondary=followed.get(apex),
             )
             for apex, zone in served.zones.items()
         ]
@@ -277,7 +299,7 @@ class Server:
             version=__version__,
             pid=os.getpid(),
             started=self._started,
-            now=time.time(),
+            now=now,
             data=str(self._data.absolute()),
             services=self._services(),
             zones=tuple(sorted(zones, key=lambda zone: (zone.private_reverse, zone.name))),
@@ -287,6 +309,11 @@ class Server:
             updates=_update_counts(),
             store=self._store_status(),
         )
+
+    def _since_refresh(self) -> dict[tuple[str, ...], float]:
+        """Return by zone how long ago a primary confirmed it."""
+        now, followed = time.time(), self._following.zones
+        return {(to_text(a),): max(0.0, now - z.contact) for a, z in followed.items() if z.contact is not None}
 
     def _store_status(self) -> StoreStatus:
         files = [self._data / DATABASE, self._data / (DATABASE + "-wal")]
@@ -325,6 +352,9 @@ class Server:
         process.read("bossa_dns_prepared_answers_total", self._pool.prepared_answers)
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
+        process.read("bossa_zone_refreshed_seconds", self._since_refresh)
+        followed = self._following.zones
+        process.read("bossa_zone_expired", lambda: {(to_text(a),): a in served.expired for a in followed})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
         process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
         process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})

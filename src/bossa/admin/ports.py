@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bossa.dns.changes import Draft
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
+from bossa.dns.secondary import Secondary
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -67,6 +68,17 @@ class Names(Protocol):
 
     async def set_rules(self, apex: bytes, rules: Sequence[RuleRow]) -> None:
         """Store the rules of one zone, or (b"") of all zones."""
+
+
+class Following(Protocol):
+    """The zones that follow a primary; ``bossa.dns.server.following.Following`` is the real one."""
+
+    @property
+    def zones(self) -> Mapping[bytes, Secondary]:
+        """Their states by apex key."""
+
+    async def retransfer(self, apex: bytes, *, full: bool) -> Secondary:
+        """Refresh one now, with ``full`` whole and newer or not; return its state then."""
 
 
 class Line(Protocol):

@@ -34,7 +34,7 @@ class Limits:
     messages: int = 1_000_000
     records: int = 10_000_000
     octets: int = 2 << 30
-    increment: int = 20_000
+    increment: int = 5_000
 
 
 class Current(NamedTuple):
@@ -291,8 +291,7 @@ def _take_no_more(record: Record) -> None:
 
 def take_step(step: SerialStep, draft: Draft, mark: Mark) -> None:
     """Carry one step of an increment out on a draft; raises OutOfStep when it is not one from what we have."""
-    if draft.serial != step.serial_from:
-        raise OutOfStep(f"the step begins with serial {step.serial_from}, we have {draft.serial}")
+    expect_serial(step.serial_from, draft)
     for record in step.deleted:
         members = draft.members(record.owner, record.type)
         if record.rdata not in members:
@@ -304,6 +303,12 @@ def take_step(step: SerialStep, draft: Draft, mark: Mark) -> None:
             raise OutOfStep(f"{_text(record)} cannot stand beside {types.type_text(in_the_way)}")
         draft.members(record.owner, record.type).add(record.ttl, record.rdata, mark)
     draft.put(draft.apex, types.SOA, RRset(types.SOA, step.soa.ttl, (step.soa.rdata,), (mark,)))
+
+
+def expect_serial(serial: int, draft: Draft) -> None:
+    """Raise OutOfStep unless the draft has this serial."""
+    if draft.serial != serial:
+        raise OutOfStep(f"the change begins with serial {serial}, we have {draft.serial}")
 
 
 def _text(record: Record) -> str:

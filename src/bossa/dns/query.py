@@ -6,6 +6,7 @@ RFC 1035 §4.1.2, RFC 8482, RFC 8914; the answer itself is lookup's.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from bossa.dns import types
@@ -14,6 +15,7 @@ from bossa.dns.exchange import Exchange, failure
 from bossa.dns.lookup import Answer, Zones, lookup
 from bossa.dns.message import Flag, Reply
 from bossa.dns.policy import Network
+from bossa.dns.secondary import why_unserved
 
 _TRANSFERS = (types.AXFR, types.IXFR)
 
@@ -23,8 +25,14 @@ class PassOn:
     """The question is not for our zones, and this client may have it passed on."""
 
 
-def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]]) -> bytes | PassOn:
-    """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody."""
+def answer(
+    exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], unserved: Set[bytes] = frozenset()
+) -> bytes | PassOn:
+    """Answer a QUERY.
+
+    ``closed`` holds the networks of zones that do not answer everybody, ``unserved``
+    the apexes of those that answer nobody: secondaries without content, or with too old a one.
+    """
     message = exchange.message
     if len(message.questions) != 1:
         return failure(exchange, Rcode.FORMERR)
@@ -43,7 +51,9 @@ def answer(exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, 
     hidden = {apex for apex, networks in closed.items() if not any(exchange.address in one for one in networks)}
     if zone.apex in hidden:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
-    found = lookup(zones, question.name, question.type, hidden)
+    if zone.apex in unserved:
+        return failure(exchange, Rcode.SERVFAIL, why_unserved(zone))
+    found = lookup(zones, question.name, question.type, hidden | unserved)
     assert found is not None, "the name is in a zone of ours"
     return exchange.finish(_reply(found))
 

@@ -84,6 +84,8 @@ class Secondary:
     # Why the last refresh failed, "" when it did not.
     failure: str = ""
     under_way: bool = False
+    # Whether service has ended because there was no contact for too long.
+    expired: bool = False
     _again: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     # Whom to ask first: who sent a NOTIFY, or who answered last.
@@ -98,10 +100,10 @@ class Secondary:
         """Tell whether the zone is too old to be served."""
         return self.expires is not None and now >= self.expires
 
-    def wakes(self, *, served: bool) -> float:
+    def wakes(self) -> float:
         """Return when something is to be done: a refresh, or to end service."""
         wanted = [] if self.under_way else [self.due]
-        if served and self.expires is not None:
+        if not self.expired and self.expires is not None:
             wanted.append(self.expires)
         return min(wanted, default=float("inf"))
 
@@ -113,7 +115,7 @@ class Secondary:
     def succeeded(self, primary: Remote, soa: Soa, now: float, chance: float) -> None:
         """Note that a primary confirmed or renewed what we have; ``chance`` is from 0 to 1."""
         self.under_way, self._failures, self.failure = False, 0, ""
-        self.contact, self.timers = now, Timers.of(soa)
+        self.contact, self.timers, self.expired = now, Timers.of(soa), False
         self._prefer(primary)
         self._wait(now, self.timers.refresh, chance)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from bossa.dns import names, types
 from bossa.dns.changes import records
 from bossa.dns.errors import Rcode, Refused
-from bossa.dns.message import Flag, Message, Writer, head, read_serial
+from bossa.dns.exchange import Exchange
+from bossa.dns.message import Flag, Message, Reply, Writer, head, read_serial
 from bossa.dns.policy import Caller
 from bossa.dns.ports import HistoryStep
 from bossa.dns.zone import Record, RRset, Zone, serial_gt, with_serial
@@ -23,6 +24,8 @@ from bossa.wire import WireError
 
 # Behind 16 KiB no name can be pointed at, so longer messages are not smaller.
 _MESSAGE = 16_000
+# A pointer to the owner, type, class, TTL, length.
+_LEAST_RECORD = 12
 
 
 def may_transfer(allowed: Sequence[str], caller: Caller) -> bool:
@@ -37,9 +40,10 @@ def _matches(rule: str, caller: Caller) -> bool:
     return kind == "net" and caller.address in ipaddress.ip_network(value)
 
 
-def is_asked(query: Message) -> bool:
-    """Tell whether a message asks for a transfer."""
-    return len(query.questions) == 1 and query.questions[0].type in (types.AXFR, types.IXFR)
+def is_asked(query: Message, *, tcp: bool) -> bool:
+    """Tell whether a message asks for a transfer: AXFR goes over TCP only.  RFC 5936 §4.2, RFC 1995 §2"""
+    kinds = (types.AXFR, types.IXFR) if tcp else (types.IXFR,)
+    return len(query.questions) == 1 and query.questions[0].type in kinds
 
 
 def wanted_serial(query: Message) -> int:
@@ -112,6 +116,17 @@ def messages(query: Message, content: Iterable[Record]) -> Iterator[bytes]:
             w.record(*record)
         count += 1
     yield _end(query, w, count)
+
+
+def datagram(exchange: Exchange, content: Iterable[Record]) -> bytes:
+    """Return an IXFR's answer over UDP: all of it when it fits the client's size, else the SOA alone.  RFC 1995 §2"""
+    records = list(islice(content, exchange.limit // _LEAST_RECORD + 1))
+    for part in (records, records[:1]):
+        sections = [(owner, RRset(rtype, ttl, (rdata,), ())) for owner, rtype, ttl, rdata in part]
+        answer = exchange.finish(Reply(flags=Flag.AA, answer=sections))
+        if not answer[2] & Flag.TC >> 8:
+            break
+    return answer
 
 
 def _begin(query: Message) -> Writer:

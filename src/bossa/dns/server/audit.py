@@ -6,12 +6,17 @@ here only.
 
 from __future__ import annotations
 
-from bossa.dns import names, tsig
+from collections.abc import Callable, Iterable, Iterator
+
+from bossa.dns import names, tsig, types
 from bossa.dns.errors import Refused, StoreFailed, rcode_text
 from bossa.dns.exchange import Exchange, Rejected
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
+
+# The serial that the client of a transfer has, None when it wants all, and the one that it gets.
+Serials = tuple[int | None, int]
 
 
 def counted(exchange: Exchange, answer: bytes) -> bytes:
@@ -63,6 +68,59 @@ def transfer_refused(exchange: Exchange, why: Refused) -> None:
         rule=why.reason,
         **_signature(exchange),
     )
+
+
+def given(
+    exchange: Exchange, messages: Iterable[bytes], serials: Serials, clock: Callable[[], float]
+) -> Iterator[bytes]:
+    """Pass the messages of a transfer through; log and count it at their end, or when the client left before."""
+    started, records, result = clock(), 0, "failed"
+    question = exchange.message.questions[0]
+    kind = types.type_text(question.type)
+    try:
+        for message in messages:
+            records += int.from_bytes(message[6:8], "big")
+            yield message
+        result = "done"
+    finally:
+        metrics.add("bossa_dns_transfers_total", ("out", kind, result))
+        log.info(
+            "transfer out" if result == "done" else "transfer out broken off",
+            zone=names.to_text(question.name),
+            client=str(exchange.address),
+            by=exchange.caller.text,
+            kind=kind,
+            serial_from=serials[0],
+            serial=serials[1],
+            records=records,
+            seconds=round(clock() - started, 3),
+        )
+
+
+def notified(exchange: Exchange, zone: bytes, serial: int | None) -> None:
+    """Log and count a NOTIFY of a primary."""
+    metrics.add("bossa_dns_notifies_total", ("in", "done"))
+    log.debug("notified", zone=names.to_text(zone), by=exchange.caller.text, serial=serial)
+
+
+def notify_refused(exchange: Exchange, why: Refused) -> None:
+    """Log and count a NOTIFY that is not taken."""
+    metrics.add("bossa_dns_notifies_total", ("in", "refused"))
+    zone = exchange.message.questions[0].name if exchange.message.questions else None
+    log.warning(
+        "notify refused",
+        client=str(exchange.address),
+        zone=names.to_text(zone) if zone is not None else None,
+        code=rcode_text(why.code),
+        rule=why.reason,
+        **_signature(exchange),
+    )
+
+
+def passed_on(exchange: Exchange, zone: bytes, answer: bytes) -> None:
+    """Log an update that a primary answered."""
+    code = rcode_text(answer[3] & 0xF)
+    log.info("update passed on", client=str(exchange.address), zone=names.to_text(zone), code=code)
 
 
 def rejected(request: Rejected, host: str, *, tcp: bool) -> None:

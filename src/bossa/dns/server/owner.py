@@ -19,8 +19,10 @@ from bossa.dns import names, query, transfer, tsig, types
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Ede, Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
-from bossa.dns.message import Reply
+from bossa.dns.message import Flag, Reply
+from bossa.dns.secondary import why_unserved
 from bossa.dns.server import audit
+from bossa.dns.server.following import Following
 from bossa.dns.server.service import Names
 from bossa.dns.tsigstream import sign_stream
 from bossa.dns.types import Opcode
@@ -57,11 +59,14 @@ class _Kept:
 class Owner:
     """Answers requests; ``ask(query, limit)`` passes a question on, ``clock`` gives seconds since 1970."""
 
-    def __init__(self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, served: Names, settings: Settings, ask: Ask, clock: Callable[[], float], following: Following
+    ) -> None:
         self.settings = settings
         self._names = served
         self._ask = ask
         self._clock = clock
+        self._following = following
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: OrderedDict[tuple[bytes, bytes], _Kept] = OrderedDict()
@@ -139,15 +144,21 @@ class Owner:
         address = ipaddress.ip_address(host.partition("%")[0])
         exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
+            # A signature by a key that we do not have is the primary's to check.  RFC 8945 §5.5
+            if exchange.unknown_key is not None and (work := self._for_primary(exchange.unknown_key)):
+                return work
             audit.rejected(exchange, host, tcp=tcp)
             return exchange.reply
         opcode = exchange.message.opcode
-        if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
-            return Work(partial(self._transfer, exchange))
+        if opcode == Opcode.QUERY and transfer.is_asked(exchange.message, tcp=tcp):
+            return Work(partial(self._transfer if tcp else self._increment, exchange))
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
-            return Work(partial(self._update, exchange), self._is_known(exchange))
+            work = self._for_primary(exchange)
+            return work or Work(partial(self._update, exchange), self._is_known(exchange))
+        if opcode == Opcode.NOTIFY:
+            return self._notified(exchange)
         return audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
 
     def _is_known(self, exchange: Exchange) -> bool:
@@ -155,7 +166,7 @@ class Owner:
         return bool(questions) and self._names.policy(questions[0].name.lower()).knows(exchange.caller)
 
     def _query(self, exchange: Exchange) -> bytes | Work:
-        answer = query.answer(exchange, self._names.zones, self._names.closed)
+        answer = query.answer(exchange, self._names.zones, self._names.closed, self._names.expired)
         if isinstance(answer, bytes):
             return audit.counted(exchange, answer)
         return Work(partial(self._pass_on, exchange))
@@ -166,28 +177,71 @@ class Owner:
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:
-            content = await self._transferred(exchange)
+            content, serials = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
             return failure(exchange, e.code, e.ede)
         messages = transfer.messages(exchange.message, content)
         if isinstance(exchange.signed, tsig.Signed):
-            return sign_stream(messages, exchange.signed, self._clock)
-        return messages
+            messages = sign_stream(messages, exchange.signed, self._clock)
+        return audit.given(exchange, messages, serials, self._clock)
 
-    async def _transferred(self, exchange: Exchange) -> Iterable[Record]:
-        """Return the records that an AXFR or IXFR gets; raises Refused."""
+    async def _increment(self, exchange: Exchange) -> bytes:
+        """Answer an IXFR over UDP.  RFC 1995 §2"""
+        try:
+            content, serials = await self._transferred(exchange)
+        except Refused as e:
+            audit.transfer_refused(exchange, e)
+            return failure(exchange, e.code, e.ede)
+        answer = transfer.datagram(self._later_on(exchange), content)
+        return next(iter(audit.given(exchange, [answer], serials, self._clock)))
+
+    async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Serials]:
+        """Return the records that an AXFR or IXFR gets, and the serials it leads from and to; raises Refused."""
         question = exchange.message.questions[0]
         zone = self._names.zones.get(question.name.lower())
         if zone is None or question.rclass != types.IN:
             raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(question.name)}", Ede.NOT_AUTHORITATIVE)
         if not transfer.may_transfer(self._names.options[zone.apex].allow_transfer, exchange.caller):
             raise Refused(Rcode.REFUSED, f"{exchange.caller.text} may not fetch the zone", Ede.PROHIBITED)
+        if zone.apex in self._names.expired:
+            raise Refused(Rcode.SERVFAIL, "the zone is not fetched, or has expired", why_unserved(zone))
         if question.type == types.AXFR:
-            return transfer.whole(zone)
+            return transfer.whole(zone), (None, zone.serial)
         serial = transfer.wanted_serial(exchange.message)
         history = await self._names.history(zone.apex, serial)
-        return transfer.increment(zone, serial, history)
+        return transfer.increment(zone, serial, history), (serial, zone.serial)
+
+    def _notified(self, exchange: Exchange) -> bytes:
+        """Take a primary's word that a zone has changed.  RFC 1996 §3.11"""
+        try:
+            self._following.notified(exchange)
+        except Refused as e:
+            audit.notify_refused(exchange, e)
+            return failure(exchange, e.code, e.ede)
+        return exchange.finish(Reply(flags=Flag.AA))
+
+    def _for_primary(self, exchange: Exchange) -> Work | None:
+        """Return the work of passing an update on to its zone's primary; None when the zone does not do so."""
+        questions = exchange.message.questions
+        apex = questions[0].name.lower() if questions else b""
+        if exchange.message.opcode != Opcode.UPDATE or apex not in self._following.zones:
+            return None
+        if not self._names.options[apex].forward_updates:
+            return None
+        return Work(partial(self._pass_update_on, exchange, apex), isinstance(exchange.signed, tsig.Signed))
+
+    async def _pass_update_on(self, exchange: Exchange, apex: bytes) -> bytes:
+        """Return the primary's answer, its signature included.  RFC 2136 §6"""
+        try:
+            answer = await self._following.pass_on(exchange.message.wire, apex)
+            if len(answer) > exchange.limit:
+                raise Refused(Rcode.SERVFAIL, f"the primary's answer has {len(answer)} octets", Ede.OTHER)
+        except Refused as e:
+            audit.refused(exchange, apex, e)
+            return failure(self._later_on(exchange), e.code, e.ede)
+        audit.passed_on(exchange, apex, answer)
+        return answer
 
     async def _update(self, exchange: Exchange) -> bytes:
         started = self._clock()
@@ -214,6 +268,8 @@ class Owner:
         caller, rules = exchange.caller, self._names.policy(apex)
         if not rules.knows(caller):
             raise Refused(Rcode.REFUSED, f"no rule names {caller.text}", Ede.PROHIBITED)
+        if apex in self._following.zones:
+            raise Refused(Rcode.REFUSED, "the zone has a primary, and passes no updates on", Ede.PROHIBITED)
         update = read_update(exchange.message)
         mark = Mark(Origin.UPDATE, exchange.now)
 

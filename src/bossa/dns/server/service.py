@@ -20,6 +20,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.secondary import is_fetched
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -32,6 +33,7 @@ SLICE = 2000
 Decide = Callable[[Draft], Sequence[RRsetChange] | None]
 Publish = Callable[[bytes], Awaitable[None]]
 OpenKey = Callable[[KeyRow], Key]
+Watcher = Callable[[bytes], None]
 
 
 @dataclass(slots=True)
@@ -80,6 +82,10 @@ class Names:
         self.expired: set[bytes] = set()
         self.overruled: set[bytes] = set()
         self.reserved = Reserved(self.closed, self.expired, self.overruled)
+        # When a primary last confirmed a secondary zone, in seconds since 1970.
+        self.contacts: dict[bytes, int] = {}
+        # Each is called with the apex of a zone that came, went, or has other options or records.
+        self.watchers: list[Watcher] = []
         self._parsed: dict[bytes, Rules] = {}
         self._store = store
         self._publish = publish
@@ -96,8 +102,10 @@ class Names:
         for apex, options in self._store.zones():
             self._set_options(apex, options)
             self.zones[apex] = Zone(apex, self._store.load(apex))
+            self._judge(apex)
         self.keys |= {row.name: open_key(row) for row in self._store.tsig_keys()}
         self.rules |= self._store.rules()
+        self.contacts |= self._store.contacts()
 
     def policy(self, apex: bytes) -> Rules:
         """Return the rules of a zone, those of all zones after its own."""
@@ -145,6 +153,7 @@ class Names:
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
+            self._tell(*{step.apex for step in steps})
         task = asyncio.get_running_loop().create_task(self._finish(batch, *self._first_delta(steps)))
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
@@ -219,6 +228,8 @@ class Names:
                 again = self._preparer.arrived(zone) | set(old.names() if old else ())
                 self.zones[apex] = zone
                 self._set_options(apex, options)
+                self._judge(apex)
+            self._tell(apex)
             await self._publish_zone(zone, again, old)
 
     async def create_zones(
@@ -235,6 +246,7 @@ class Names:
                 for zone in new:
                     self.zones[zone.apex] = zone
                     self._set_options(zone.apex, options)
+            self._tell(*contents)
             await self._publish(self._preparer.zone_forms(*new).encode())
             names_of_all = again.union(*(self._preparer.zone_names(zone) for zone in new))
             await self._publish_names(_deepest_first(names_of_all))
@@ -250,8 +262,10 @@ class Names:
                 for reason in (self.expired, self.overruled):
                     reason.discard(apex)
                 self.closed.pop(apex, None)
+                self.contacts.pop(apex, None)
                 self.rules.pop(apex, None)
                 self._parsed.pop(apex, None)
+            self._tell(apex)
             await self._publish_names(_deepest_first(self._preparer.departed(zone)), zone)
             await self._publish(self._preparer.without_forms(zone).encode())
 
@@ -261,9 +275,12 @@ class Names:
             async with self._changing:
                 self._expect(apex)
                 await self._store.set_options(apex, options)
-                was_closed = self.closed.get(apex)
+                was_closed, was_reserved = self.closed.get(apex), apex in self.reserved
                 self._set_options(apex, options)
-            if self.closed.get(apex) != was_closed:
+                if not options.primaries:
+                    await self._forget_contact(apex)
+            self._tell(apex)
+            if self.closed.get(apex) != was_closed or (apex in self.reserved) != was_reserved:
                 zone = self.zones[apex]
                 await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
 
@@ -277,6 +294,28 @@ class Names:
                 (reason.add if reserved else reason.discard)(apex)
             zone = self.zones[apex]
             await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
+
+    async def note_contact(self, apex: bytes, when: int) -> None:
+        """Store when a primary confirmed a zone."""
+        self._expect(apex)
+        await self._store.put_contact(apex, when)
+        self.contacts[apex] = when
+
+    async def _forget_contact(self, apex: bytes) -> None:
+        """Let a zone be one that never had a primary."""
+        self.expired.discard(apex)
+        if self.contacts.pop(apex, None) is not None:
+            await self._store.put_contact(apex, None)
+
+    def _judge(self, apex: bytes) -> None:
+        """Keep a secondary zone that came from being served while it is yet to be fetched for the first time."""
+        if self.options[apex].primaries and not is_fetched(self.zones[apex]):
+            self.expired.add(apex)
+
+    def _tell(self, *apexes: bytes) -> None:
+        for apex in apexes:
+            for watcher in self.watchers:
+                watcher(apex)
 
     def _expect(self, apex: bytes) -> None:
         if apex not in self.zones:
