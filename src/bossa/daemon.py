@@ -352,7 +352,7 @@ class Server:
         process.read("bossa_dns_prepared_answers_total", self._pool.prepared_answers)
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
-        process.read("bossa_zone_refreshed_seconds", self._since_refresh)
+        process.read("bossa_zone_refresh_age", self._since_refresh)
         followed = self._following.zones
         process.read("bossa_zone_expired", lambda: {(to_text(a),): a in served.expired for a in followed})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})

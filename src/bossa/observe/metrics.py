@@ -57,9 +57,7 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_store_failures_total": Metric(Kind.COUNTER, "Commits that the disk did not take."),
     "bossa_store_size_bytes": Metric(Kind.GAUGE, "Size of the store's files."),
     "bossa_zone_records": Metric(Kind.GAUGE, "Records of a zone.", ("zone",)),
-    "bossa_zone_refreshed_seconds": Metric(
-        Kind.GAUGE, "Seconds since a primary last confirmed a secondary zone.", ("zone",)
-    ),
+    "bossa_zone_refresh_age": Metric(Kind.GAUGE, "Seconds since a primary last confirmed a secondary zone.", ("zone",)),
     "bossa_zone_expired": Metric(Kind.GAUGE, "1 for a secondary zone that is not served, 0 for others.", ("zone",)),
     "bossa_zone_serial": Metric(Kind.GAUGE, "Serial of a zone.", ("zone",)),
     "bossa_log_events_total": Metric(Kind.COUNTER, "Log events, those not written included.", ("level",)),

@@ -113,7 +113,8 @@ class Fetcher:
         return reply
 
     async def _transfer(self, apex: bytes, primary: Remote, rtype: int) -> None:
-        started, before = self.clock(), self._zone(apex).serial
+        started, zone = self.clock(), self._zone(apex)
+        before = zone.serial if is_fetched(zone) else None
         kind = types.type_text(rtype)
         try:
             async with asyncio.timeout(self.patience.transfer):

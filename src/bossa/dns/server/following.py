@@ -170,7 +170,7 @@ class Following:
         zone.succeeded(primary, self._served.zones[apex].soa, now, self._chance())
         if apex in self._served.expired:
             await self._served.reserve(apex, self._served.expired, reserved=False)
-            log.info("zone served again", zone=to_text(apex), primary=primary.text)
+            log.info("zone served", zone=to_text(apex), primary=primary.text)
 
     async def retransfer(self, apex: bytes, *, full: bool) -> Secondary:
         """Refresh a zone now, with ``full`` whole and newer or not; return its state then."""
