@@ -81,12 +81,11 @@ class Followed:
 
     def add(self) -> None:
         signed = f"@{self.primary.key.name}" if self.primary.key else ""
-        address = f"127.0.0.1:{self.server.port}{signed}"
-        self.domain.run("zone", "add", self.primary.zone, "--primary", address, check=True)
+        self.domain.follow(self.primary.zone, f"127.0.0.1:{self.server.port}{signed}")
 
     def hosts(self) -> list[str]:
-        lines = self.domain.run("zone", "export", self.primary.zone, check=True).stdout.splitlines()
-        return sorted(line.split()[0] for line in lines if line.endswith("192.0.2.1"))
+        held = self.domain.content(self.primary.zone)
+        return sorted(owner.partition(".")[0] for owner, rtype, _, _ in held if rtype == "A")
 
     def serial(self) -> int | None:
         reply = self.domain.ask(dns.name.from_text(self.primary.zone), "SOA")
@@ -98,9 +97,9 @@ class Followed:
             assert time.monotonic() < deadline, f"{self.primary.zone} has serial {self.serial()}, not {serial}"
             time.sleep(0.02)
 
-    def refresh(self, *options: str) -> str:
-        """Ask for a refresh; return the error that the command prints."""
-        return self.domain.run("zone", "retransfer", self.primary.zone, *options).stderr
+    def refresh(self, *, full: bool = False) -> str:
+        """Ask for a refresh; return why it failed."""
+        return self.domain.retransfer(self.primary.zone, full=full)
 
 
 @pytest.fixture
@@ -221,7 +220,7 @@ def test_a_transfer_that_breaks_off_changes_nothing(
 ) -> None:
     followed.primary.serial, followed.primary.hosts = 2, ["b"]
     followed.primary.spoil = spoil
-    assert followed.primary.zone in followed.refresh()
+    assert followed.refresh() != ""
     assert (followed.serial(), followed.hosts()) == (1, ["a"])
 
 
@@ -231,7 +230,7 @@ def test_a_primary_that_is_behind_is_not_followed_unless_told_to(followed: Follo
     followed.primary.serial, followed.primary.hosts = 3, ["old"]
     assert "its serial is 3, ours 5" in followed.refresh()
     assert followed.serial() == 5
-    assert followed.refresh("--full") == ""
+    assert followed.refresh(full=True) == ""
     assert (followed.serial(), followed.hosts()) == (3, ["old"])
 
 
@@ -239,8 +238,7 @@ def test_primaries_are_tried_in_turn(shared_domain: Domain, label: str) -> None:
     primary = Primary(f"{label}.scripted.test")
     server = ScriptedServer(primary)
     wrong = ScriptedServer(Primary(primary.zone, codes={SOA: REFUSED, AXFR: REFUSED}))
-    servers = [f"--primary=127.0.0.1:{port}" for port in (1, wrong.port, server.port)]
-    shared_domain.run("zone", "add", primary.zone, *servers, check=True)
+    shared_domain.follow(primary.zone, *(f"127.0.0.1:{port}" for port in (1, wrong.port, server.port)))
     one = Followed(shared_domain, primary, server)
     one.wait_for(1)
     assert one.hosts() == ["a"]

@@ -49,18 +49,15 @@ def served(pair: tuple[Domain, Domain], label: str) -> Iterator[str]:
     primary, secondary = pair
     name = f"{label}.zone.test"
     primary.add_zone(name, "@ SOA ns1 host 1 3600 900 1209600 300\n@ NS ns1\nns1 A 127.0.0.1\n")
-    options = ("--allow-transfer", "key:peer", "--notify", f"127.0.0.1:{secondary.dns_port}@peer")
-    primary.run("zone", "set", name, *options, check=True)
+    primary.set_zone(name, allow_transfer=("key:peer",), notify=(f"127.0.0.1:{secondary.dns_port}@peer",))
     primary.allow(name, "key:admin")
     follow(secondary, primary, name, key="peer")
     yield name
 
 
-def follow(secondary: Domain, primary: Domain, zone: str, *, key: str = "", port: int = 0) -> None:
+def follow(secondary: Domain, primary: Domain, zone: str, *, key: str = "") -> None:
     """Make a zone of ``secondary`` that follows ``primary``, and wait until it is fetched."""
-    keyed = ("--key", key) if key else ()
-    address = f"127.0.0.1:{port or primary.dns_port}"
-    secondary.run("zone", "add", zone, "--primary", address, *keyed, check=True)
+    secondary.follow(zone, f"127.0.0.1:{primary.dns_port}" + (f"@{key}" if key else ""))
     wait_equal(secondary, primary, zone)
 
 
@@ -81,11 +78,6 @@ def wait_equal(secondary: Domain, primary: Domain, zone: str) -> None:
     wait_until(lambda: serial_of(secondary, zone) == serial_of(primary, zone), f"{zone} has the primary's serial")
 
 
-def content(domain: Domain, zone: str) -> list[str]:
-    lines = domain.run("zone", "export", zone, check=True).stdout.splitlines()
-    return sorted(line for line in lines if line and not line.startswith(";"))
-
-
 def put(domain: Domain, zone: str, name: str, address: str) -> None:
     update = domain.update(zone)
     update.replace(name, 60, "A", address)
@@ -102,9 +94,9 @@ def test_two_servers_are_secondaries_of_each_others_zones(pair: tuple[Domain, Do
         zone = f"{label}.{primary.name}"
         primary.add_zone(zone, "@ SOA ns1 host 7 3600 900 1209600 300\n@ NS ns1\nns1 A 127.0.0.1\nx TXT a b\n")
         who = f"key:{key}" if key else "net:127.0.0.0/8"
-        primary.run("zone", "set", zone, "--allow-transfer", who, check=True)
+        primary.set_zone(zone, allow_transfer=(who,))
         follow(secondary, primary, zone, key=key)
-        assert content(secondary, zone) == content(primary, zone)
+        assert secondary.content(zone) == primary.content(zone)
         assert secondary.ask(dns.name.from_text(f"x.{zone}"), "TXT").flags & dns.flags.AA
 
 
@@ -119,7 +111,7 @@ def test_changes_follow_by_notify_and_increment(pair: tuple[Domain, Domain], ser
     primary.send(removal)
     wait_equal(secondary, primary, served)
     assert serial_of(secondary, served) == 12
-    assert content(secondary, served) == content(primary, served)
+    assert secondary.content(served) == primary.content(served)
     line = secondary.wait_for_log(f"transfer in.*{served}.*kind=IXFR", since=since)
     assert "stored=steps" in line
     assert "kind=AXFR" not in secondary.log[since:]
@@ -128,7 +120,7 @@ def test_changes_follow_by_notify_and_increment(pair: tuple[Domain, Domain], ser
 def test_a_secondary_hands_the_steps_on_as_they_were(pair: tuple[Domain, Domain], served: str) -> None:
     """RFC 1995 §4: the history of a secondary has the primary's serials."""
     primary, secondary = pair
-    secondary.run("zone", "set", served, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    secondary.set_zone(served, allow_transfer=("net:127.0.0.0/8",))
     for number in range(3):
         put(primary, served, "stepping", f"192.0.2.{number}")
         wait_equal(secondary, primary, served)
@@ -195,9 +187,9 @@ def test_a_zone_that_was_never_fetched_is_servfail_and_not_ready(pair: tuple[Dom
     refused = secondary.run("zone", "set", zone, "--primary", "none")
     assert "it was never fetched" in refused.stderr
     primary.add_zone(zone, QUICK)
-    primary.run("zone", "set", zone, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    primary.set_zone(zone, allow_transfer=("net:127.0.0.0/8",))
     wait_equal(secondary, primary, zone)
-    secondary.run("zone", "remove", zone, "--yes", check=True)
+    secondary.remove_zone(zone)
 
 
 def test_without_its_primary_a_zone_is_served_until_it_expires(domain_factory: Callable[..., Domain]) -> None:
@@ -205,7 +197,7 @@ def test_without_its_primary_a_zone_is_served_until_it_expires(domain_factory: C
     primary, secondary = domain_factory(name="one.test"), domain_factory(name="two.test")
     zone = "quick.test"
     primary.add_zone(zone, QUICK.replace("1 1 1 3 1", "1 1 1 6 1"))
-    primary.run("zone", "set", zone, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    primary.set_zone(zone, allow_transfer=("net:127.0.0.0/8",))
     follow(secondary, primary, zone)
     primary.kill()
     secondary.restart()
@@ -219,7 +211,7 @@ def test_without_its_primary_a_zone_is_served_until_it_expires(domain_factory: C
     secondary.restart()
     assert secondary.ask(apex, "SOA").rcode() == dns.rcode.SERVFAIL
     transfer = dns.message.make_query(zone, "AXFR")
-    secondary.run("zone", "set", zone, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    secondary.set_zone(zone, allow_transfer=("net:127.0.0.0/8",))
     assert secondary.send(transfer, tcp=True).rcode() == dns.rcode.SERVFAIL
     primary.restart()
     wait_equal(secondary, primary, zone)
@@ -229,7 +221,7 @@ def test_without_its_primary_a_zone_is_served_until_it_expires(domain_factory: C
 
 def test_a_secondary_that_was_away_catches_up_by_increment(domain_factory: Callable[..., Domain]) -> None:
     primary, secondary = domain_factory(name="one.test"), domain_factory(name="two.test")
-    primary.run("zone", "set", "one.test", "--allow-transfer", "net:127.0.0.0/8", check=True)
+    primary.set_zone("one.test", allow_transfer=("net:127.0.0.0/8",))
     follow(secondary, primary, "one.test")
     secondary.stop()
     for number in range(10):
@@ -237,7 +229,7 @@ def test_a_secondary_that_was_away_catches_up_by_increment(domain_factory: Calla
     since = len(secondary.log)
     secondary.restart()
     wait_equal(secondary, primary, "one.test")
-    assert content(secondary, "one.test") == content(primary, "one.test")
+    assert secondary.content("one.test") == primary.content("one.test")
     secondary.wait_for_log("transfer in.*kind=IXFR.*stored=steps", since=since)
 
 
@@ -247,10 +239,10 @@ def test_a_zone_of_ours_becomes_a_secondary_and_ours_again(pair: tuple[Domain, D
     for domain, serial in ((primary, 9), (secondary, 5)):
         domain.add_zone(zone, QUICK.replace("1 1 1 3 1", f"{serial} 3600 900 1209600 300"))
     primary.run("record", "add", zone, "only", "A", "192.0.2.7", check=True)
-    primary.run("zone", "set", zone, "--allow-transfer", "key:peer", check=True)
+    primary.set_zone(zone, allow_transfer=("key:peer",))
     secondary.run("zone", "set", zone, "--primary", f"127.0.0.1:{primary.dns_port}@peer", check=True)
     wait_equal(secondary, primary, zone)
-    assert content(secondary, zone) == content(primary, zone)
+    assert secondary.content(zone) == primary.content(zone)
     secondary.run("zone", "set", zone, "--primary", "none", check=True)
     secondary.run("record", "add", zone, "mine", "A", "192.0.2.8", check=True)
     assert serial_of(secondary, zone) == 11
@@ -271,7 +263,7 @@ def notify(domain: Domain, zone: str, *, serial: int | None = None, source: str 
 def test_a_notify_of_the_primary_is_acknowledged_and_followed(pair: tuple[Domain, Domain], served: str) -> None:
     """RFC 1996 §3.7, §3.11"""
     primary, secondary = pair
-    primary.run("zone", "set", served, "--notify", "none", check=True)
+    primary.set_zone(served, notify=("none",))
     put(primary, served, "quiet", "192.0.2.1")
     time.sleep(0.6)
     assert serial_of(secondary, served) == 1
@@ -338,7 +330,7 @@ def test_nsupdate_verifies_the_primary_through_a_secondary(
     refused = nsupdate(secondary, key, script, tmp_path, *flags)
     assert refused.returncode != 0
     assert "BADKEY" in refused.stderr
-    secondary.run("zone", "set", served, "--forward-updates", "yes", check=True)
+    secondary.set_zone(served, forward_updates=True)
     done = nsupdate(secondary, key, script, tmp_path, *flags)
     assert (done.returncode, done.stderr) == (0, "")
     assert addresses(primary, f"passed.{served}") == ["192.0.2.44"]
@@ -355,7 +347,7 @@ def test_what_the_primary_refuses_comes_back_with_its_signature(
     pair: tuple[Domain, Domain], served: str, tmp_path: Path
 ) -> None:
     primary, secondary = pair
-    secondary.run("zone", "set", served, "--forward-updates", "yes", check=True)
+    secondary.set_zone(served, forward_updates=True)
     stranger = primary.add_key(f"stranger-{served}")
     update = primary.update(served, key=stranger)
     update.add("x", 60, "A", "192.0.2.1")
@@ -371,7 +363,7 @@ def test_the_octets_of_a_forwarded_answer_are_the_primarys_but_for_the_id(
     pair: tuple[Domain, Domain], served: str
 ) -> None:
     primary, secondary = pair
-    secondary.run("zone", "set", served, "--forward-updates", "yes", check=True)
+    secondary.set_zone(served, forward_updates=True)
     key = primary.add_key(f"raw-{served}")
     primary.allow(served, f"key:{key.name.rstrip('.')}")
     record = packets.record(f"raw.{served}", "A", "192.0.2.1", ttl=60)
@@ -385,7 +377,7 @@ def test_the_octets_of_a_forwarded_answer_are_the_primarys_but_for_the_id(
 def test_a_key_that_the_secondary_has_too_is_checked_there_first(pair: tuple[Domain, Domain], served: str) -> None:
     """RFC 8945 §5.5"""
     primary, secondary = pair
-    secondary.run("zone", "set", served, "--forward-updates", "yes", check=True)
+    secondary.set_zone(served, forward_updates=True)
     primary.allow(served, "key:peer")
     key = TsigKey.parse(primary.run("key", "show", "peer", check=True).stdout)
     update = primary.update(served, key=key)
@@ -401,7 +393,7 @@ def test_a_key_that_the_secondary_has_too_is_checked_there_first(pair: tuple[Dom
 
 def test_an_unsigned_update_is_the_primarys_to_judge(pair: tuple[Domain, Domain], served: str) -> None:
     primary, secondary = pair
-    secondary.run("zone", "set", served, "--forward-updates", "yes", check=True)
+    secondary.set_zone(served, forward_updates=True)
     wire = packets.update(served, packets.record(f"plain.{served}", "A", "192.0.2.46", ttl=60))
     assert packets.rcode(secondary.exchange(wire)) == dns.rcode.REFUSED
     primary.allow(served, "net:127.0.0.0/8")
@@ -411,9 +403,9 @@ def test_an_unsigned_update_is_the_primarys_to_judge(pair: tuple[Domain, Domain]
 
 def test_an_update_whose_primary_is_gone_is_servfail_in_bounded_time(domain_factory: Callable[..., Domain]) -> None:
     primary, secondary = domain_factory(name="one.test"), domain_factory(name="two.test")
-    primary.run("zone", "set", "one.test", "--allow-transfer", "net:127.0.0.0/8", check=True)
+    primary.set_zone("one.test", allow_transfer=("net:127.0.0.0/8",))
     follow(secondary, primary, "one.test")
-    secondary.run("zone", "set", "one.test", "--forward-updates", "yes", check=True)
+    secondary.set_zone("one.test", forward_updates=True)
     wire = packets.update("one.test", packets.record("x.one.test", "A", "192.0.2.1", ttl=60))
     primary.stop()
     started = time.monotonic()

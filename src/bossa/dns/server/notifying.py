@@ -63,17 +63,21 @@ class Notifying:
 
     def watch(self, apex: bytes) -> None:
         """Take note of a zone that may have a new serial or other servers to tell."""
-        options = self._served.options.get(apex)
-        if options is None or not options.notify or apex in self._served.expired:
-            return
-        zone = self._served.zones[apex]
-        for remote in notify.targets(zone, self._served.zones, options.notify):
+        for remote in self._targets(apex):
             place = apex, remote
-            if place in self._tasks or self._told.get(place) == zone.serial or self._own((remote.host, remote.port)):
+            if place in self._tasks or self._told.get(place) == self._served.zones[apex].serial:
                 continue
             task = asyncio.get_running_loop().create_task(self._tell(apex, remote))
             self._tasks[place] = task
             task.add_done_callback(partial(self._ended, place))
+
+    def _targets(self, apex: bytes) -> list[Remote]:
+        """Return whom to tell of a zone now; nobody of one that is gone or not served."""
+        options, zone = self._served.options.get(apex), self._served.zones.get(apex)
+        if options is None or zone is None or not options.notify or apex in self._served.expired:
+            return []
+        found = notify.targets(zone, self._served.zones, options.notify)
+        return [remote for remote in found if not self._own((remote.host, remote.port))]
 
     def _ended(self, place: tuple[bytes, Remote], task: asyncio.Task[None]) -> None:
         """Look once more: the serial may have moved just when the task was done."""
@@ -88,9 +92,9 @@ class Notifying:
         await asyncio.sleep(_GATHER)
         why = ""
         for wait in WAITS:
-            zone = self._served.zones.get(apex)
-            if zone is None:
+            if remote not in self._targets(apex):
                 return
+            zone = self._served.zones[apex]
             self._told[apex, remote] = zone.serial
             started = self._clock()
             try:
