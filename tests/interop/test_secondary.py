@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -433,3 +434,53 @@ def test_commands_that_make_no_sense_say_why(
     done = pair[0].run(*arguments)
     assert done.returncode in (2, 64)
     assert says in done.stderr
+
+
+# A large zone
+
+
+class Impatient(threading.Thread):
+    """A client that asks the owner again and again over one connection, and keeps how long each answer took."""
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__(daemon=True)
+        self.waits: list[float] = []
+        self.finished = False
+        self._domain = domain
+
+    def run(self) -> None:
+        wire = packets.query(self._domain.name, "SOA")
+        with socket.create_connection((self._domain.address, self._domain.dns_port), 20) as client:
+            while not self.finished:
+                started = time.monotonic()
+                client.sendall(len(wire).to_bytes(2, "big") + wire)
+                client.recv(4096)
+                self.waits.append(time.monotonic() - started)
+                time.sleep(0.002)
+                # A quiet connection is closed; this one never is.
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_large_zone_comes_in_while_others_are_answered(domain_factory: Callable[..., Domain], tmp_path: Path) -> None:
+    primary, secondary = domain_factory(name="one.test"), domain_factory(name="two.test")
+    file = tmp_path / "large"
+    hosts = "".join(f"h{n} A 10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(100_000))
+    file.write_text("$TTL 300\n@ SOA ns1 host 1 3600 900 1209600 300\n@ NS ns1\nns1 A 127.0.0.1\n" + hosts)
+    primary.run("zone", "import", "large.test", str(file), check=True, timeout=300)
+    primary.set_zone("large.test", allow_transfer=("net:127.0.0.0/8",))
+    client = Impatient(secondary)
+    client.start()
+    secondary.follow("large.test", f"127.0.0.1:{primary.dns_port}")
+    wait_until(lambda: serial_of(secondary, "large.test") == 1, "the zone is fetched", 300)
+    file.write_text(file.read_text().replace("host 1 3600", "host 2 3600").replace("h9 A 10.0", "h9 A 10.99"))
+    primary.run("zone", "import", "large.test", str(file), "--replace", check=True, timeout=300)
+    assert secondary.retransfer("large.test") == ""
+    client.finished = True
+    client.join(30)
+    assert addresses(secondary, "h9.large.test") == ["10.99.0.9"]
+    secondary.wait_for_log("transfer in.*zone=large.test.*stored=difference")
+    waits = sorted(client.waits)
+    print(f"{len(waits)} answers, the longest waits {[round(1000 * wait) for wait in waits[-8:]]} ms")
+    # All of it in one go would be seconds.
+    assert waits[-1] < 0.7

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import chain, islice
 
 from bossa.dns import names, types
@@ -56,14 +57,31 @@ def wanted_serial(query: Message) -> int:
         raise Refused(Rcode.FORMERR, str(e)) from None
 
 
-def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Iterator[Record]:
-    """Return what a client with ``serial`` gets: nothing new, the steps, or the whole zone."""
+class Form(Enum):
+    """What the client of a transfer gets."""
+
+    WHOLE = "whole"
+    STEPS = "steps"
+    CURRENT = "nothing new"
+
+
+def form_of(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Form:
+    """Decide on the answer to an IXFR of a client with ``serial``.  RFC 1995 §4"""
     if not serial_gt(zone.serial, serial):
-        return current(zone)
+        return Form.CURRENT
     # The zone may have moved on since the history was read.
     if history and history[0].serial_from == serial and history[-1].serial_to == zone.serial:
+        return Form.STEPS
+    return Form.WHOLE
+
+
+def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Iterator[Record]:
+    """Return what a client with ``serial`` gets: nothing new, the steps, or the whole zone."""
+    form = form_of(zone, serial, history)
+    if form is Form.STEPS:
+        assert history, "there are steps"
         return steps(zone, history)
-    return whole(zone)
+    return current(zone) if form is Form.CURRENT else whole(zone)
 
 
 def whole(zone: Zone) -> Iterator[Record]:

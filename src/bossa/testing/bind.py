@@ -23,15 +23,16 @@ class Bind:
         self.port = free_port()
         self._config = config
         self._log = home / "log"
+        self._log.touch()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        conf = self.home / "named.conf"
+        conf, since = self.home / "named.conf", len(self.log)
         conf.write_text(self._config.replace("5300", str(self.port)))
         with self._log.open("ab") as log:
             self._process = spawn([*program("named"), "-g", "-n", "1", "-c", str(conf)], self.home, log.fileno())
-        self.wait_for_log("running")
+        self.wait_for_log(" running$", since=since)
 
     def stop(self) -> None:
         """End it gracefully."""
@@ -44,10 +45,10 @@ class Bind:
         """Everything it wrote so far."""
         return self._log.read_text(errors="replace")
 
-    def wait_for_log(self, pattern: str, timeout: float = 20.0) -> str:
-        """Return the first line that matches; raises AssertionError after ``timeout``."""
+    def wait_for_log(self, pattern: str, *, since: int = 0, timeout: float = 20.0) -> str:
+        """Return the first line after offset ``since`` that matches; raises AssertionError after ``timeout``."""
         deadline = time.monotonic() + timeout
-        while (found := re.search(f".*(?:{pattern}).*", self.log)) is None:
+        while (found := re.search(f"^.*(?:{pattern}).*$", self.log[since:], re.MULTILINE)) is None:
             assert time.monotonic() < deadline, f"no line like {pattern!r} in the log:\n{self.log[-4000:]}"
             time.sleep(0.05)
         return found[0]

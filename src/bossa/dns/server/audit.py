@@ -7,16 +7,23 @@ here only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from bossa.dns import names, tsig, types
 from bossa.dns.errors import Refused, StoreFailed, rcode_text
 from bossa.dns.exchange import Exchange, Rejected
+from bossa.dns.transfer import Form
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
 
-# The serial that the client of a transfer has, None when it wants all, and the one that it gets.
-Serials = tuple[int | None, int]
+
+class Given(NamedTuple):
+    """What a transfer gives: ``serial_from`` is what the client has, None when it wants all."""
+
+    form: Form
+    serial_from: int | None
+    serial: int
 
 
 def counted(exchange: Exchange, answer: bytes) -> bytes:
@@ -70,9 +77,7 @@ def transfer_refused(exchange: Exchange, why: Refused) -> None:
     )
 
 
-def given(
-    exchange: Exchange, messages: Iterable[bytes], serials: Serials, clock: Callable[[], float]
-) -> Iterator[bytes]:
+def given(exchange: Exchange, messages: Iterable[bytes], what: Given, clock: Callable[[], float]) -> Iterator[bytes]:
     """Pass the messages of a transfer through; log and count it at their end, or when the client left before."""
     started, records, result = clock(), 0, "failed"
     question = exchange.message.questions[0]
@@ -90,8 +95,9 @@ def given(
             client=str(exchange.address),
             by=exchange.caller.text,
             kind=kind,
-            serial_from=serials[0],
-            serial=serials[1],
+            form=what.form.value,
+            serial_from=what.serial_from,
+            serial=what.serial,
             records=records,
             seconds=round(clock() - started, 3),
         )

@@ -177,27 +177,27 @@ class Owner:
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:
-            content, serials = await self._transferred(exchange)
+            content, what = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
             return failure(exchange, e.code, e.ede)
         messages = transfer.messages(exchange.message, content)
         if isinstance(exchange.signed, tsig.Signed):
             messages = sign_stream(messages, exchange.signed, self._clock)
-        return audit.given(exchange, messages, serials, self._clock)
+        return audit.given(exchange, messages, what, self._clock)
 
     async def _increment(self, exchange: Exchange) -> bytes:
         """Answer an IXFR over UDP.  RFC 1995 §2"""
         try:
-            content, serials = await self._transferred(exchange)
+            content, what = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
             return failure(exchange, e.code, e.ede)
         answer = transfer.datagram(self._later_on(exchange), content)
-        return next(iter(audit.given(exchange, [answer], serials, self._clock)))
+        return next(iter(audit.given(exchange, [answer], what, self._clock)))
 
-    async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Serials]:
-        """Return the records that an AXFR or IXFR gets, and the serials it leads from and to; raises Refused."""
+    async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Given]:
+        """Return the records that an AXFR or IXFR gets, and what they are; raises Refused."""
         question = exchange.message.questions[0]
         zone = self._names.zones.get(question.name.lower())
         if zone is None or question.rclass != types.IN:
@@ -207,10 +207,11 @@ class Owner:
         if zone.apex in self._names.expired:
             raise Refused(Rcode.SERVFAIL, "the zone is not fetched, or has expired", why_unserved(zone))
         if question.type == types.AXFR:
-            return transfer.whole(zone), (None, zone.serial)
+            return transfer.whole(zone), audit.Given(transfer.Form.WHOLE, None, zone.serial)
         serial = transfer.wanted_serial(exchange.message)
         history = await self._names.history(zone.apex, serial)
-        return transfer.increment(zone, serial, history), (serial, zone.serial)
+        form = transfer.form_of(zone, serial, history)
+        return transfer.increment(zone, serial, history), audit.Given(form, serial, zone.serial)
 
     def _notified(self, exchange: Exchange) -> bytes:
         """Take a primary's word that a zone has changed.  RFC 1996 §3.11"""
