@@ -212,7 +212,7 @@ class Server:
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
-        self._later(self._following.run())
+        self._later(self._keep_following())
         self._exits.callback(self._following.stop)
         self._notifying.start()
         self._exits.callback(self._notifying.stop)
@@ -237,6 +237,15 @@ class Server:
                 await self._names.run()
             except Exception as e:
                 log.error("bug while storing updates", exc=e)
+
+    async def _keep_following(self) -> None:
+        """Look after secondary zones; after a bug go on a moment later."""
+        while True:
+            try:
+                await self._following.run()
+            except Exception as e:
+                log.error("bug while following primaries", exc=e)
+                await asyncio.sleep(1)
 
     async def _start_slow(self) -> None:
         """Load what no answer waits for: the log's library and the web page."""

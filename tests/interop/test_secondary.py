@@ -483,4 +483,4 @@ def test_a_large_zone_comes_in_while_others_are_answered(domain_factory: Callabl
     waits = sorted(client.waits)
     print(f"{len(waits)} answers, the longest waits {[round(1000 * wait) for wait in waits[-8:]]} ms")
     # All of it in one go would be seconds.
-    assert waits[-1] < 0.7
+    assert waits[-1] < 1.0

@@ -32,8 +32,8 @@ class Limits:
     """What a transfer may cost us; an increment beyond its records is fetched as a whole zone."""
 
     messages: int = 1_000_000
-    records: int = 10_000_000
-    octets: int = 2 << 30
+    records: int = 2_000_000
+    octets: int = 1 << 29
     increment: int = 5_000
 
 
@@ -302,6 +302,8 @@ def take_step(step: SerialStep, draft: Draft, mark: Mark) -> None:
         if in_the_way is not None:
             raise OutOfStep(f"{_text(record)} cannot stand beside {types.type_text(in_the_way)}")
         draft.members(record.owner, record.type).add(record.ttl, record.rdata, mark)
+    if draft.find(draft.apex, types.NS) is None:
+        raise OutOfStep("the step leaves the zone without NS records")
     draft.put(draft.apex, types.SOA, RRset(types.SOA, step.soa.ttl, (step.soa.rdata,), (mark,)))
 
 

@@ -241,6 +241,7 @@ def test_a_new_ttl_comes_as_all_records_deleted_and_added() -> None:
         ([soa(11), soa(10), a("x.t.", "10.0.0.9"), soa(11), soa(11)], "x.t. A is to be deleted, and is not there"),
         ([soa(11), soa(10), a("q.t."), soa(11), soa(11)], "q.t. A is to be deleted, and is not there"),
         ([soa(11), soa(10), soa(11), packets.record("x.t.", "CNAME", "y."), soa(11)], "cannot stand beside A"),
+        ([soa(11), soa(10), NS, soa(11), soa(11)], "leaves the zone without NS"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

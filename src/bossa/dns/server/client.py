@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bossa.dns import tsig
-from bossa.dns.errors import TransferFailed
+from bossa.dns.errors import TransferFailed, TsigError
 from bossa.dns.message import Message
 from bossa.dns.remote import Remote
 from bossa.dns.tsig import Key
@@ -24,6 +24,8 @@ from bossa.net.tcp import frame
 T = TypeVar("T")
 
 _MAX_DATAGRAM = 65535
+# What a server says of our signature.
+_OTHERS_FAULT = frozenset(TsigError) - {TsigError.NOERROR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Sent:
         if self.key is None:
             return
         found = tsig.verify_reply(reply, self.key, self.mac, int(now))
+        if found.request.error in _OTHERS_FAULT:
+            raise TransferFailed(f"the server says {TsigError(found.request.error).name}")
         if isinstance(found, tsig.Unverified):
             raise TransferFailed(f"{found.error.name}: {found.reason}")
         if abs(found.offset) > found.request.fudge:

@@ -16,7 +16,7 @@ from functools import partial
 from bossa.dns import incoming, types
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Declined, Refused, TransferFailed
-from bossa.dns.incoming import Content, Current, Increment, SerialStep, Transfer, Whole
+from bossa.dns.incoming import Content, Current, Increment, SerialStep, Transfer
 from bossa.dns.message import Flag, Message
 from bossa.dns.names import to_text
 from bossa.dns.remote import Remote
@@ -51,7 +51,7 @@ class Fetcher:
 
         Raises TransferFailed, Declined, StoreFailed, TimeoutError or OSError.
         """
-        zone = self._zone(apex)
+        zone = self._zone(apex, primary)
         if not is_fetched(zone):
             await self.whole(apex, primary)
             return
@@ -70,11 +70,12 @@ class Fetcher:
         """Fetch the whole zone, newer or not."""
         await self._transfer(apex, primary, types.AXFR)
 
-    def _zone(self, apex: bytes) -> Zone:
-        zone = self.served.zones.get(apex)
-        if zone is None:
-            raise TransferFailed("the zone is gone")
-        return zone
+    def _zone(self, apex: bytes, primary: Remote) -> Zone:
+        """Return the zone as it is; raises TransferFailed when it was removed or follows others meanwhile."""
+        options = self.served.options.get(apex)
+        if options is None or primary.text not in options.primaries:
+            raise TransferFailed("the zone is gone, or has other primaries")
+        return self.served.zones[apex]
 
     def _sign(self, wire: bytes, primary: Remote) -> Sent:
         return Sent.sign(wire, client.key_of(primary, self.served.keys), self.clock())
@@ -113,13 +114,13 @@ class Fetcher:
         return reply
 
     async def _transfer(self, apex: bytes, primary: Remote, rtype: int) -> None:
-        started, zone = self.clock(), self._zone(apex)
+        started, zone = self.clock(), self._zone(apex, primary)
         before = zone.serial if is_fetched(zone) else None
         kind = types.type_text(rtype)
         try:
             async with asyncio.timeout(self.patience.transfer):
                 content = await self._receive(apex, primary, rtype)
-            stored = await self._store(apex, content)
+            stored = await self._store(apex, primary, content)
         except BaseException:
             metrics.add("bossa_dns_transfers_total", ("in", kind, "failed"))
             raise
@@ -138,7 +139,7 @@ class Fetcher:
 
     async def _receive(self, apex: bytes, primary: Remote, rtype: int) -> Content:
         """Return the whole content of a transfer; raises what ended it before."""
-        zone = self._zone(apex)
+        zone = self._zone(apex, primary)
         incremental = rtype == types.IXFR
         wire = incoming.query(apex, rtype, self._id(), zone.soa_rrset if incremental else None)
         sent = self._sign(wire, primary)
@@ -153,25 +154,21 @@ class Fetcher:
                     assert transfer.content is not None, "it is whole"
                     return transfer.content
 
-    async def _store(self, apex: bytes, content: Content) -> str:
+    async def _store(self, apex: bytes, primary: Remote, content: Content) -> str:
         """Put a transfer's content into the zone; tell whether as steps or as a new zone."""
         if isinstance(content, Current):
             return "nothing new"
+        zone = self._zone(apex, primary)
         if isinstance(content, Increment):
             await self._follow(apex, content)
             return "steps"
-        zone = self._zone(apex)
         if is_fetched(zone) and serial_gt(content.serial, zone.serial):
             changes = await asyncio.to_thread(incoming.differences, zone, content.rrsets)
             if len(changes) <= _MOST_CHANGES:
                 await self.served.edit(apex, partial(_at_serial, zone.serial, changes))
                 return "difference"
-        await self._replace(apex, content)
-        return "new zone"
-
-    async def _replace(self, apex: bytes, content: Whole) -> None:
-        self._zone(apex)
         await self.served.create_zone(apex, content.rrsets, replace=True)
+        return "new zone"
 
     async def _follow(self, apex: bytes, increment: Increment) -> None:
         """Make each step of the primary's one of ours; queued at once, they share their commits."""

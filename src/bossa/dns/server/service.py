@@ -218,7 +218,9 @@ class Names:
         """Store and serve a zone; with ``replace`` in the place of the one that is there."""
         async with self._reshaping:
             old = self.zones.get(apex)
-            if old is not None and not replace:
+            if replace:
+                self._expect(apex)
+            elif old is not None:
                 raise Refused(Rcode.YXDOMAIN, f"there is a zone {names.to_text(apex)} already")
             content = list(rrsets)
             options = options or self.options.get(apex) or ZoneOptions()
