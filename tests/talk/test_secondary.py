@@ -11,7 +11,7 @@ from bossa.dns.errors import Ede, Rcode, Refused
 from bossa.dns.message import Message
 from bossa.dns.policy import Caller
 from bossa.dns.remote import Remote
-from bossa.dns.secondary import Secondary, Timers, is_fetched, is_news, read_notify, stand_in, why_unserved
+from bossa.dns.secondary import Secondary, Timers, is_fetched, read_notify, stand_in, why_unserved
 from bossa.dns.zone import Soa, Zone
 from bossa.testing import packets
 from tests.unit.dns.specimens import zone
@@ -173,15 +173,26 @@ def test_a_notify_of_another_kind_is_refused(wire: bytes, code: Rcode) -> None:
 
 
 def test_only_a_newer_serial_is_news() -> None:
-    ours = zone("t.", "")
-    assert [is_news(ours, serial) for serial in (11, 10, 9, None, (10 + 2**31) % 2**32)] == [
+    ours, one = zone("t.", ""), followed()
+    assert [one.is_news(ours, serial) for serial in (11, 10, 9, None, (10 + 2**31) % 2**32)] == [
         True, False, False, True, False,
     ]  # fmt: skip
+
+
+def test_whatever_serial_it_tells_a_primary_that_is_back_is_news() -> None:
+    ours, one = zone("t.", ""), followed()
+    one.begin(NOW)
+    one.failed("no answer", NOW, 0.0)
+    assert one.is_news(ours, 10)
+    one.succeeded(ONE, SOA, NOW, 0.0)
+    assert not one.is_news(ours, 10)
+    one.expired = True
+    assert one.is_news(ours, 10)
 
 
 def test_a_stand_in_is_no_content() -> None:
     waiting = Zone(APEX, stand_in(APEX, 5))
     assert not is_fetched(waiting)
     assert why_unserved(waiting) is Ede.NOT_READY
-    assert is_news(waiting, 0)
+    assert followed(contact=None).is_news(waiting, 0)
     assert why_unserved(zone("t.", "")) is Ede.INVALID_DATA

@@ -200,11 +200,18 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
             history=old.history if args.history is None else args.history,
             notify=_list(args.notify, old.notify, lambda given: secondaries.targets(office, given)),
             primaries=_list(args.primaries, old.primaries, lambda given: secondaries.remotes(office, given)),
-            forward_updates=old.forward_updates if args.forward_updates is None else args.forward_updates,
+            forward_updates=_forwards(args, old),
         )
         _possible(zone, new)
         await office.names.set_options(zone.apex, new)
     return await zone_show(office, ZoneNamed(args.name))
+
+
+def _forwards(args: ZoneSet, old: ZoneOptions) -> bool:
+    """A zone that becomes ours forgets that it passed updates on."""
+    if args.forward_updates is not None:
+        return args.forward_updates
+    return old.forward_updates and args.primaries != ("none",)
 
 
 def _possible(zone: Zone, options: ZoneOptions) -> None:

@@ -140,6 +140,12 @@ class Secondary:
         if sender is not None:
             self._prefer(sender)
 
+    def is_news(self, zone: Zone, serial: int | None) -> bool:
+        """Tell whether a NOTIFY is worth a refresh; its serial is a hint only.  RFC 1996 §3.11"""
+        if serial is None or self.failure or self.expired:
+            return True
+        return not is_fetched(zone) or serial_gt(serial, zone.serial)
+
     def sender(self, caller: Caller) -> Remote:
         """Return the primary that a NOTIFY is from; raises Refused when it is from none of them.  RFC 1996 §3.10"""
         for primary in self.primaries:
@@ -169,8 +175,3 @@ def _serial(message: Message, soas: Iterable[RawRecord]) -> int | None:
         except WireError as e:
             raise Refused(Rcode.FORMERR, str(e)) from None
     return None
-
-
-def is_news(zone: Zone, serial: int | None) -> bool:
-    """Tell whether a NOTIFY's serial, which is a hint only, is worth a refresh."""
-    return serial is None or not is_fetched(zone) or serial_gt(serial, zone.serial)

@@ -16,7 +16,7 @@ from bossa.dns.errors import Declined, Ede, Rcode, Refused, StoreFailed, Transfe
 from bossa.dns.exchange import Exchange
 from bossa.dns.names import to_text
 from bossa.dns.remote import Remote
-from bossa.dns.secondary import Secondary, Timers, is_fetched, is_news, read_notify
+from bossa.dns.secondary import Secondary, Timers, is_fetched, read_notify
 from bossa.dns.server import audit
 from bossa.dns.server.fetching import Fetcher, reason
 from bossa.dns.server.passing import Passing
@@ -197,6 +197,6 @@ class Following:
             raise Refused(Rcode.REFUSED, f"{to_text(apex)} has no primary: it is ours", Ede.PROHIBITED)
         sender = zone.sender(exchange.caller)
         audit.notified(exchange, apex, serial)
-        if is_news(served, serial):
+        if zone.is_news(served, serial):
             zone.hurry(self._clock(), sender)
             self._wake.set()
