@@ -34,6 +34,8 @@ class Primary:
     spoil: Callable[[list[bytes]], Sequence[bytes | None]] = list
     codes: dict[int, int] = field(default_factory=dict)
     clock: int = 0
+    # How a question over UDP is answered: like one over TCP, not at all, or cut short.
+    udp: str = "whole"
     asked: list[tuple[int, bool]] = field(default_factory=list)
 
     def soa(self, serial: int | None = None) -> bytes:
@@ -46,6 +48,8 @@ class Primary:
     def __call__(self, request: bytes, tcp: bool) -> Iterable[bytes | None]:
         qtype = int.from_bytes(request[12 + len(packets.name(self.zone)) :][:2], "big")
         self.asked.append((qtype, tcp))
+        if not tcp and self.udp != "whole":
+            return [self._message(request, qtype, [], 0x0200)] if self.udp == "cut" else []
         records = {SOA: [self.soa()], AXFR: self._whole(), IXFR: self.increment or self._whole()}[qtype]
         messages = [self._message(request, qtype, [one]) for one in records]
         if self.codes.get(qtype):
@@ -194,6 +198,16 @@ def test_an_increment_in_the_form_of_a_whole_zone_is_taken(followed: Followed) -
     assert followed.refresh() == ""
     assert (followed.serial(), followed.hosts()) == (2, ["b"])
     assert followed.primary.asked == [(SOA, False), (IXFR, True)]
+
+
+@pytest.mark.parametrize("udp", ["silent", "cut"])
+def test_a_serial_that_udp_does_not_tell_is_asked_for_over_tcp(followed: Followed, udp: str) -> None:
+    """RFC 7766 §5"""
+    followed.primary.udp = udp
+    followed.primary.serial, followed.primary.hosts = 2, ["b"]
+    assert followed.refresh() == ""
+    assert followed.serial() == 2
+    assert followed.primary.asked[-2:] == [(SOA, True), (IXFR, True)]
 
 
 def test_a_serial_past_zero_is_newer(followed: Followed) -> None:

@@ -153,6 +153,24 @@ def test_a_start_tells_every_zone_and_a_command_too(domain: Domain, listener: Li
     assert listener.serials == [1, 1, 2]
 
 
+def test_a_secondary_tells_its_own_secondaries_once_it_is_fetched(
+    shared_domain: Domain, zone: str, domain: Domain, listener: Listener
+) -> None:
+    """RFC 1996 §2.1: in a chain each tells the next."""
+    domain.follow(zone, f"127.0.0.1:{shared_domain.dns_port}")
+    tell(domain, zone, listener)
+    time.sleep(0.6)
+    assert listener.server.asked == [], "there is nothing to fetch yet"
+    shared_domain.set_zone(zone, allow_transfer=("net:127.0.0.0/8",))
+    assert domain.retransfer(zone) == ""
+    listener.wait(1)
+    assert listener.serials == [1]
+    change(shared_domain, zone)
+    assert domain.retransfer(zone) == ""
+    listener.wait(2)
+    assert listener.serials == [1, 2]
+
+
 @pytest.mark.long
 def test_servers_that_are_gone_are_a_line_in_the_log_and_the_primary_is_not_told(domain: Domain) -> None:
     """RFC 1996 §2.3, §3.6: the zone's own name servers have port 53, which is nobody's here."""

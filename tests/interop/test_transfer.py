@@ -170,7 +170,7 @@ def test_dig_gets_an_increment_over_udp_and_tcp(domain: Domain, transport: str) 
         *(str(start + n) for n in (2, 0, 1)), "192.0.2.0", str(start + 1), "192.0.2.0", str(start + 2), "192.0.2.1",
         str(start + 2),
     ]  # fmt: skip
-    domain.wait_for_log(rf"transfer out.*kind=IXFR form=steps serial_from={start} serial={start + 2} records=9")
+    domain.wait_for_log(rf"transfer out  .*kind=IXFR form=steps serial_from={start} serial={start + 2} records=9")
 
 
 def test_over_udp_an_increment_that_does_not_fit_is_the_soa_alone(domain: Domain) -> None:

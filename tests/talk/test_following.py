@@ -77,7 +77,7 @@ class Scene:
     async def later(self, seconds: float, true: Callable[[], bool]) -> None:
         """Let so much time go by, and wait until something holds."""
         self.clock += seconds
-        self.following._wake.set()
+        self.following.wake()
         async with asyncio.timeout(5):
             while not true():
                 await asyncio.sleep(0.01)

@@ -90,6 +90,10 @@ class Following:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def wake(self) -> None:
+        """Look after the zones now."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End the refreshes under way; what they have not stored changes nothing."""
         for task in self._tasks:
@@ -106,7 +110,7 @@ class Following:
             return
         self.zones.pop(apex, None)
         self._adopt(apex)
-        self._wake.set()
+        self.wake()
 
     def _adopt(self, apex: bytes) -> None:
         """Begin to follow the primaries of a zone, if it has any; it is refreshed at once."""
@@ -159,7 +163,7 @@ class Following:
         finally:
             if zone.under_way:
                 zone.failed("; ".join(failures) or "ended by an error of our own", self._clock(), self._chance())
-            self._wake.set()
+            self.wake()
 
     async def _confirm(self, zone: Secondary, primary: Remote) -> None:
         """Note that the zone is what its primary has, on disk before it is served."""
@@ -199,4 +203,4 @@ class Following:
         audit.notified(exchange, apex, serial)
         if zone.is_news(served, serial):
             zone.hurry(self._clock(), sender)
-            self._wake.set()
+            self.wake()

@@ -193,8 +193,9 @@ class Owner:
         except Refused as e:
             audit.transfer_refused(exchange, e)
             return failure(exchange, e.code, e.ede)
-        answer = transfer.datagram(self._later_on(exchange), content)
-        return next(iter(audit.given(exchange, [answer], what, self._clock)))
+        whole_or_soa = transfer.datagram(self._later_on(exchange), content)
+        (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
+        return answer
 
     async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Given]:
         """Return the records that an AXFR or IXFR gets, and what they are; raises Refused."""

@@ -294,6 +294,7 @@ class Names:
                 if (apex in reason) is reserved:
                     return
                 (reason.add if reserved else reason.discard)(apex)
+            self._tell(apex)
             zone = self.zones[apex]
             await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
 
