@@ -84,7 +84,7 @@ def test_the_page_tells_how_the_server_is():
         "Store 4.1 kB",
         "Last backup 1970-01-01 00:00 UTC",
         "DNS 127.0.0.1:10053 [::1]:10053",
-        "bossa.test. 2026 1 234",
+        "bossa.test. primary 2026 1 234",
         "And 1 reverse zones of private addresses",
         "0 4712 17 –",
         "bossa 0.1.0, process 4711, data in /srv/data",
