@@ -54,12 +54,13 @@ class Scene:
         self.served = Names(self.store, self._publish, recursion=False)
         self.primaries = Primaries(self.served)
         self.following = self._following()
+        self.publishing = 0.0
 
     def _following(self) -> Following:
         return Following(self.served, cast("Fetcher", self.primaries), lambda: self.clock, lambda: 0.0)
 
     async def _publish(self, delta: bytes) -> None:
-        pass
+        await asyncio.sleep(self.publishing)
 
     async def add(self) -> None:
         options = ZoneOptions(primaries=(ONE.text,))
@@ -125,6 +126,21 @@ def test_service_ends_with_the_expire_time_and_begins_with_the_next_answer() -> 
         scene.primaries.gone = False
         await scene.later(600, lambda: not scene.served.expired)
         assert scene.following.zones[apex].contact == scene.clock
+
+    play(1, talk)
+
+
+def test_an_answer_that_comes_while_service_ends_begins_it_again() -> None:
+    async def talk(scene: Scene) -> None:
+        apex = scene.apexes[0]
+        await scene.add()
+        await scene.later(0, lambda: not scene.served.expired)
+        scene.primaries.pause, scene.publishing = 0.0, 0.02
+        await scene.later(86400, lambda: scene.following.zones[apex].contact == scene.clock)
+        await scene.later(0, lambda: not scene.served.expired)
+        await asyncio.sleep(0.3)
+        assert not scene.served.expired
+        assert scene.following.zones[apex].served
 
     play(1, talk)
 

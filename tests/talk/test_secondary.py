@@ -115,6 +115,16 @@ def test_a_notify_during_a_refresh_makes_another_follow_and_no_two_at_a_time() -
     assert one.wakes() == NOW + 4 + 3600
 
 
+def test_a_flood_of_notifies_is_no_flood_of_refreshes() -> None:
+    one = followed()
+    one.begin(NOW)
+    one.hurry(NOW)
+    one.succeeded(ONE, SOA, NOW + 0.05, 0.0)
+    assert one.due == NOW + 0.2
+    one.hurry(NOW + 0.1)
+    assert one.due == NOW + 0.2
+
+
 @pytest.mark.parametrize(
     ("timers", "bounded"),
     [

@@ -27,6 +27,8 @@ _RETRY = (1, 86400)
 _EXPIRE_MOST = 366 * 86400
 # A zone that was never fetched has no timers: it is asked for again after one second, two, four, and so on.
 _FIRST_RETRY, _LAST_RETRY = 1, 300
+# Between two refreshes of a zone, however many NOTIFYs come.
+_PAUSE = 0.2
 # The part of an interval by which chance makes it shorter, so that many zones do not stay in step.
 _JITTER = 0.1
 # The SOA that stands in for a zone that was never fetched; nobody gets to see it.
@@ -92,6 +94,11 @@ class Secondary:
     _first: int = field(default=0, init=False)
 
     @property
+    def served(self) -> bool:
+        """Whether there is content, and it is not too old."""
+        return self.contact is not None and not self.expired
+
+    @property
     def expires(self) -> float | None:
         """When the zone expires unless a primary is reached before; None before the first transfer."""
         return None if self.contact is None or self.timers is None else self.contact + self.timers.expire
@@ -127,7 +134,10 @@ class Secondary:
         self._wait(now, self.timers.retry if self.timers is not None else first, chance)
 
     def _wait(self, now: float, interval: float, chance: float) -> None:
-        self.due = now if self._again else now + interval * (1 - _JITTER * chance)
+        self.due = self._soon(now) if self._again else now + interval * (1 - _JITTER * chance)
+
+    def _soon(self, now: float) -> float:
+        return now if self.checked is None else max(now, self.checked + _PAUSE)
 
     def _prefer(self, primary: Remote) -> None:
         if primary in self.primaries:
@@ -135,7 +145,7 @@ class Secondary:
 
     def hurry(self, now: float, sender: Remote | None = None) -> None:
         """Refresh as soon as may be, the sender of the NOTIFY first."""
-        self.due = min(self.due, now)
+        self.due = min(self.due, self._soon(now))
         self._again = self.under_way
         if sender is not None:
             self._prefer(sender)

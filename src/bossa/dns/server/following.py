@@ -140,7 +140,12 @@ class Following:
         log.error("zone expired", zone=to_text(zone.apex), contact_seconds_ago=seconds, why=zone.failure)
         with contextlib.suppress(Refused):
             # Refused when it was removed meanwhile.
-            await self._served.reserve(zone.apex, self._served.expired, reserved=True)
+            await self._settle(zone)
+
+    async def _settle(self, zone: Secondary) -> None:
+        """Serve a zone or not, as its state says, also when that changes meanwhile; raises Refused."""
+        while (zone.apex in self._served.expired) is zone.served and self.zones.get(zone.apex) is zone:
+            await self._served.reserve(zone.apex, self._served.expired, reserved=not zone.served)
 
     async def _refresh(self, zone: Secondary, primaries: list[Remote]) -> None:
         """Ask the primaries in turn until one has what we want, or confirms what we have."""
@@ -173,7 +178,7 @@ class Following:
         await self._served.note_contact(apex, int(now))
         zone.succeeded(primary, self._served.zones[apex].soa, now, self._chance())
         if apex in self._served.expired:
-            await self._served.reserve(apex, self._served.expired, reserved=False)
+            await self._settle(zone)
             log.info("zone served", zone=to_text(apex), primary=primary.text)
 
     async def retransfer(self, apex: bytes, *, full: bool) -> Secondary:
