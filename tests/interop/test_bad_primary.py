@@ -287,3 +287,28 @@ def test_serials_over_udp_are_believed_only_when_signed(signed: Followed) -> Non
     signed.server.script = script
     assert signed.refresh() == ""
     assert signed.serial() == 2
+
+
+def test_an_update_goes_to_one_primary_only(shared_domain: Domain, label: str) -> None:
+    """RFC 2136 §6: the next one is asked while there was no connection, and never once the update was sent."""
+    zone = f"{label}.scripted.test"
+    took: list[bytes] = []
+
+    def silent(request: bytes, tcp: bool) -> Iterable[bytes | None]:
+        took.append(request)
+        return [None]
+
+    first, second = ScriptedServer(silent), ScriptedServer(Primary(zone))
+    shared_domain.follow(zone, "127.0.0.1:1", f"127.0.0.1:{first.port}", f"127.0.0.1:{second.port}")
+    shared_domain.set_zone(zone, forward_updates=True)
+    Followed(shared_domain, Primary(zone), second).wait_for(1)
+    took.clear()
+    second.asked.clear()
+    wire = packets.update(zone, packets.record(f"x.{zone}", "A", "192.0.2.1", ttl=60), ident=0x4242)
+    reply = shared_domain.exchange(wire)
+    assert (reply[:2], packets.rcode(reply)) == (b"\x42\x42", dns.rcode.SERVFAIL)
+    assert [request[2:] for request in took] == [wire[2:]]
+    assert second.asked == []
+    shared_domain.remove_zone(zone)
+    first.close()
+    second.close()

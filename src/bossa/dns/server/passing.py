@@ -24,6 +24,8 @@ from bossa.observe import log, metrics
 
 # Updates under way at a time; each takes a connection.
 _AT_A_TIME = 64
+# How long one update may take, over all primaries, in seconds.
+_TOTAL = 10.0
 _PATIENCE = Patience(connect=3.0, message=5.0)
 
 
@@ -40,16 +42,25 @@ class Passing:
         if self._under_way >= _AT_A_TIME:
             raise Refused(Rcode.SERVFAIL, f"{_AT_A_TIME} updates are being passed on", Ede.OTHER)
         self._under_way += 1
+        answer = None
         try:
-            for primary in primaries:
-                answer = await self._to(primary, wire, apex)
-                if answer is not None:
-                    metrics.add("bossa_dns_updates_passed_on_total", ("answered",))
-                    return answer
+            async with asyncio.timeout(_TOTAL):
+                answer = await self._first_answer(wire, apex, primaries)
+        except TimeoutError:
+            log.warning("update not passed on", zone=to_text(apex), why=f"not within {_TOTAL:g} s")
         finally:
             self._under_way -= 1
-        metrics.add("bossa_dns_updates_passed_on_total", ("failed",))
-        raise Refused(Rcode.SERVFAIL, "no primary answers", Ede.NO_REACHABLE_AUTHORITY)
+            metrics.add("bossa_dns_updates_passed_on_total", ("failed" if answer is None else "answered",))
+        if answer is None:
+            raise Refused(Rcode.SERVFAIL, "no primary answers", Ede.NO_REACHABLE_AUTHORITY)
+        return answer
+
+    async def _first_answer(self, wire: bytes, apex: bytes, primaries: tuple[Remote, ...]) -> bytes | None:
+        for primary in primaries:
+            answer = await self._to(primary, wire, apex)
+            if answer is not None:
+                return answer
+        return None
 
     async def _to(self, primary: Remote, wire: bytes, apex: bytes) -> bytes | None:
         """Return one primary's answer with the client's ID; None when there is no connection, so nothing was asked.
