@@ -30,6 +30,7 @@ from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
 from bossa.admin.status import (
     CacheStatus,
+    SecondaryStatus,
     Service,
     StatusReport,
     StoreStatus,
@@ -50,8 +51,11 @@ from bossa.dns.server import nearness
 from bossa.dns.server.channel import Order
 from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.desk import Sizes
+from bossa.dns.server.fetching import Fetcher
 from bossa.dns.server.fills import Fills
-from bossa.dns.server.forward import Forwarder
+from bossa.dns.server.following import Following
+from bossa.dns.server.forward import Forwarder, is_own
+from bossa.dns.server.notifying import Notifying
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
 from bossa.dns.server.resolver import ASKED, Resolver
@@ -137,7 +141,9 @@ class Server:
         exits.callback(self._forwarder.close)
         self._resolver = self._new_resolver()
         self._cookies = CookieFile(self._data / COOKIE_SECRET, os.urandom)
-        self._owner = Owner(self._names, self._answer_settings(), self._resolver, time.time)
+        self._following = Following(self._names, Fetcher(self._names, time.time), time.time)
+        self._notifying = Notifying(self._names, time.time, lambda address: is_own(address, own))
+        self._owner = Owner(self._names, self._answer_settings(), self._resolver, self._following, time.time)
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
@@ -192,6 +198,7 @@ class Server:
             gc.enable()
         gc.freeze()
         self._names.use_rules(opening.forward_rules(self._settings))
+        self._following.load()
 
     def _open_office(self, seal: Seal) -> Office:
         parts = opening.office_parts(self._names, self._data, self._settings, seal, self._engine)
@@ -206,7 +213,13 @@ class Server:
             except ConfigError as e:
                 raise opening.trouble(e, self._data) from None
 
-        self._office = Office(**{**parts, "backup": backup}, status=self.status, reload=reload, memory=self._resolver)
+        running = {
+            "status": self.status,
+            "reload": reload,
+            "memory": self._resolver,
+            "following": self._following,
+        }
+        self._office = Office(**{**parts, "backup": backup, **running})
         return self._office
 
     def _listen(self) -> tuple[list[list[socket.socket]], list[socket.socket]]:
@@ -249,6 +262,10 @@ class Server:
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
+        self._later(self._keep_following())
+        self._exits.callback(self._following.stop)
+        self._notifying.start()
+        self._exits.callback(self._notifying.stop)
 
     def _publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
         return self._pool.publish(delta)
@@ -289,6 +306,15 @@ class Server:
                 await self._names.run()
             except Exception as e:
                 log.error("bug while storing updates", exc=e)
+
+    async def _keep_following(self) -> None:
+        """Look after secondary zones; after a bug go on a moment later."""
+        while True:
+            try:
+                await self._following.run()
+            except Exception as e:
+                log.error("bug while following primaries", exc=e)
+                await asyncio.sleep(1)
 
     async def _start_slow(self) -> None:
         """Load what no answer waits for: the log's library and the web page."""
@@ -337,13 +363,15 @@ class Server:
 
     async def status(self) -> StatusReport:
         """Return the state of this moment."""
-        settings, served = self._settings, self._names
+        settings, served, now = self._settings, self._names, time.time()
+        followed = {apex: SecondaryStatus.of(zone, now) for apex, zone in self._following.zones.items()}
         zones = [
             ZoneStatus(
                 name=to_text(apex),
                 serial=zone.serial,
                 records=zone.count(),
                 private_reverse=served.options[apex].private_reverse,
+                secondary=followed.get(apex),
             )
             for apex, zone in served.zones.items()
         ]
@@ -353,7 +381,7 @@ class Server:
             version=__version__,
             pid=os.getpid(),
             started=self._started,
-            now=time.time(),
+            now=now,
             data=str(self._data.absolute()),
             services=self._services(),
             zones=tuple(sorted(zones, key=lambda zone: (zone.private_reverse, zone.name))),
@@ -365,6 +393,11 @@ class Server:
             upstreams=tuple(msgspec.convert(self._forwarder.report(), list[UpstreamStatus])),
             cache=CacheStatus.of(self._resolver),
         )
+
+    def _since_refresh(self) -> dict[tuple[str, ...], float]:
+        """Return by zone how long ago a primary confirmed it."""
+        now, followed = time.time(), self._following.zones
+        return {(to_text(a),): max(0.0, now - z.contact) for a, z in followed.items() if z.contact is not None}
 
     def _store_status(self) -> StoreStatus:
         files = [self._data / DATABASE, self._data / (DATABASE + "-wal")]
@@ -420,6 +453,9 @@ class Server:
         process.read("bossa_dns_rate_limited_total", self._rate_limited)
         process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
         process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
+        process.read("bossa_zone_refresh_age", self._since_refresh)
+        followed = self._following.zones
+        process.read("bossa_zone_expired", lambda: {(to_text(a),): a in served.expired for a in followed})
         process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
         for name, reading in self._forwarder.readings().items():
             process.read(name, reading)

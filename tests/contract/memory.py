@@ -18,6 +18,7 @@ class MemoryZones:
         self._history: dict[bytes, list[HistoryStep]] = {}
         self._keys: dict[bytes, KeyRow] = {}
         self._rules: dict[bytes, tuple[RuleRow, ...]] = {}
+        self._contacts: dict[bytes, int] = {}
 
     def zones(self) -> list[tuple[bytes, ZoneOptions]]:
         return sorted(self._options.items())
@@ -31,6 +32,9 @@ class MemoryZones:
 
     def rules(self) -> dict[bytes, tuple[RuleRow, ...]]:
         return dict(self._rules)
+
+    def contacts(self) -> dict[bytes, int]:
+        return dict(self._contacts)
 
     async def commit(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -49,12 +53,18 @@ class MemoryZones:
         self._rrsets[apex], self._options[apex], self._history[apex] = fresh, options, []
 
     async def remove(self, apex: bytes) -> None:
-        for table in (self._options, self._rrsets, self._history, self._rules):
+        for table in (self._options, self._rrsets, self._history, self._rules, self._contacts):
             table.pop(apex, None)
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         self._options[apex] = options
         self._trim(apex)
+
+    async def put_contact(self, apex: bytes, when: int | None) -> None:
+        if when is None:
+            self._contacts.pop(apex, None)
+        else:
+            self._contacts[apex] = when
 
     async def history(self, apex: bytes, serial: int) -> list[HistoryStep] | None:
         soa = self._rrsets.get(apex, {}).get((apex, types.SOA))

@@ -42,8 +42,8 @@ def test_root_zone_and_odd_octets_in_names_are_stored(zones: ZoneStore) -> None:
 
 
 def test_order_of_rdata_and_each_mark_are_kept(zones: ZoneStore) -> None:
-    marks = (Mark(Origin.PTR, 5), Mark(Origin.COMMAND, 2**33), Mark(Origin.SYSTEM, 0))
-    rrset = RRset(types.TXT, 2**31 - 1, (b"\x01b", b"\x01a", b"\x00"), marks)
+    marks = (Mark(Origin.PTR, 5), Mark(Origin.COMMAND, 2**33), Mark(Origin.SYSTEM, 0), Mark(Origin.PRIMARY, 7))
+    rrset = RRset(types.TXT, 2**31 - 1, (b"\x01b", b"\x01a", b"\x00", b"\x01c"), marks)
     asyncio.run(zones.create(APEX, OPTIONS, [*fresh_zone(), (host("t"), rrset)]))
     found = _loaded(zones)[host("t"), types.TXT]
     assert found == rrset
@@ -191,3 +191,28 @@ def test_keys_are_put_replaced_and_removed(zones: ZoneStore) -> None:
     asyncio.run(zones.remove_key(host("a")))
     asyncio.run(zones.remove_key(host("never")))
     assert zones.tsig_keys() == [rows[1]]
+
+
+def test_options_of_a_secondary_come_back(zones: ZoneStore) -> None:
+    options = ZoneOptions(primaries=("192.0.2.1:5353@k",), notify=("ns", "192.0.2.9"), forward_updates=True)
+    _create(zones, options=options)
+    assert zones.zones() == [(APEX, options)]
+
+
+def test_contacts_with_primaries_are_put_replaced_and_forgotten(zones: ZoneStore) -> None:
+    asyncio.run(zones.put_contact(APEX, 1))
+    asyncio.run(zones.put_contact(APEX, 2**33))
+    asyncio.run(zones.put_contact(OTHER, 5))
+    assert zones.contacts() == {APEX: 2**33, OTHER: 5}
+    asyncio.run(zones.put_contact(OTHER, None))
+    asyncio.run(zones.put_contact(OTHER, None))
+    assert zones.contacts() == {APEX: 2**33}
+
+
+def test_removed_zone_takes_its_contact_along_and_a_replaced_one_keeps_it(zones: ZoneStore) -> None:
+    _create(zones)
+    asyncio.run(zones.put_contact(APEX, 1))
+    _create(zones)
+    assert zones.contacts() == {APEX: 1}
+    asyncio.run(zones.remove(APEX))
+    assert zones.contacts() == {}

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
@@ -135,3 +136,86 @@ def test_ixfr_without_the_clients_soa_is_formerr(domain: Domain) -> None:
     domain.run("zone", "set", domain.name, "--allow-transfer", "net:127.0.0.0/8", check=True)
     query = dns.message.make_query(domain.name, "IXFR")
     assert domain.send(query, tcp=True).rcode() == dns.rcode.FORMERR
+
+
+# IXFR over UDP
+
+
+def steps_behind(domain: Domain, count: int) -> int:
+    """Let a client with the serial that is returned be so many steps behind."""
+    domain.run("zone", "set", domain.name, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    start = domain.serial()
+    for number in range(count):
+        update = domain.update()
+        update.replace("stepping", 60, "A", f"192.0.2.{number}")
+        assert domain.send(update).rcode() == dns.rcode.NOERROR
+    return start
+
+
+def dig(domain: Domain, *arguments: str) -> str:
+    done = subprocess.run(
+        [*program("dig"), "@127.0.0.1", "-p", str(domain.dns_port), *arguments],
+        env=environment(), capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+def test_dig_gets_an_increment_over_udp_and_tcp(domain: Domain, transport: str) -> None:
+    """RFC 1995 §2"""
+    start = steps_behind(domain, 2)
+    shown = dig(domain, domain.name, f"IXFR={start}", transport)
+    records = [line.split() for line in shown.splitlines() if line and not line.startswith(";")]
+    assert [record[6] if record[3] == "SOA" else record[4] for record in records] == [
+        *(str(start + n) for n in (2, 0, 1)), "192.0.2.0", str(start + 1), "192.0.2.0", str(start + 2), "192.0.2.1",
+        str(start + 2),
+    ]  # fmt: skip
+    domain.wait_for_log(rf"transfer out  .*kind=IXFR form=steps serial_from={start} serial={start + 2} records=9")
+
+
+def test_over_udp_an_increment_that_does_not_fit_is_the_soa_alone(domain: Domain) -> None:
+    """RFC 1995 §2: and the client tries TCP."""
+    start = steps_behind(domain, 20)
+    query = dns.message.make_query(domain.name, "IXFR", use_edns=0, payload=1232)
+    soa = query.find_rrset(query.authority, domain.origin, "IN", "SOA", create=True)
+    soa.add(dns.rdata.from_text("IN", "SOA", f". . {start} 0 0 0 0"))
+    reply = domain.send(query)
+    assert [(rrset.rdtype, rrset[0].serial) for rrset in reply.answer] == [(dns.rdatatype.SOA, start + 20)]
+    assert not reply.flags & dns.flags.TC
+    assert reply.edns == 0
+
+
+def test_over_udp_a_small_whole_zone_may_be_the_answer(domain: Domain) -> None:
+    steps_behind(domain, 1)
+    shown = dig(domain, domain.name, "IXFR=4000000000", "+notcp", "+bufsize=1232")
+    kinds = [line.split()[3] for line in shown.splitlines() if line and not line.startswith(";")]
+    assert kinds[0] == kinds[-1] == "SOA"
+    assert "NS" in kinds
+
+
+def test_over_udp_an_increment_is_for_those_who_may_and_signed(
+    shared_domain: Domain, zone: tuple[str, TsigKey]
+) -> None:
+    name, key = zone
+    query = dns.message.make_query(name, "IXFR")
+    soa = query.find_rrset(query.authority, dns.name.from_text(name), "IN", "SOA", create=True)
+    soa.add(dns.rdata.from_text("IN", "SOA", ". . 0 0 0 0 0"))
+    assert shared_domain.send(query).rcode() == dns.rcode.REFUSED
+    query.use_tsig(key.dns)
+    reply = shared_domain.send(query)
+    assert reply.had_tsig
+    assert [rrset.rdtype for rrset in reply.answer] == [dns.rdatatype.SOA]
+
+
+def test_axfr_over_udp_is_refused(domain: Domain) -> None:
+    """RFC 5936 §4.2"""
+    domain.run("zone", "set", domain.name, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    assert domain.send(dns.message.make_query(domain.name, "AXFR")).rcode() == dns.rcode.REFUSED
+
+
+def test_a_transfer_out_is_a_line_in_the_log(domain: Domain) -> None:
+    domain.run("zone", "set", domain.name, "--allow-transfer", "net:127.0.0.0/8", check=True)
+    fetch(domain, domain.name, None)
+    line = domain.wait_for_log("transfer out ")
+    for field in (f"zone={domain.name}.", "client=127.0.0.1", "kind=AXFR", "records=5", "seconds="):
+        assert field in line

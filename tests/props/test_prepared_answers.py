@@ -71,7 +71,7 @@ def _packet(name: bytes, rtype: int, *, edns: bool) -> bytes:
 def _owners_answer(zones: Zones, packet: bytes) -> bytes | query.PassOn:
     exchange = open_exchange(packet, _LOCAL, {}, 0, _SETTINGS, tcp=False)
     assert isinstance(exchange, Exchange)
-    return query.answer(exchange, zones, {})
+    return query.answer(exchange, query.Ground(zones))
 
 
 def _sections(wire: bytes) -> tuple[int, list[set[str]]]:

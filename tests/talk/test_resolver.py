@@ -17,7 +17,7 @@ from bossa.dns.errors import Ede
 from bossa.dns.exchange import Exchange, Settings, open_exchange
 from bossa.dns.lookup import Zones
 from bossa.dns.names import to_text
-from bossa.dns.query import Follow
+from bossa.dns.query import Follow, Ground
 from bossa.dns.query import answer as decide
 from bossa.dns.relay import Answer, Asked, Unanswered
 from bossa.dns.remembered import FORGET, Fill, Forget
@@ -431,7 +431,7 @@ def test_a_chain_of_slow_answers_ends_in_servfail_in_time(monkeypatch: pytest.Mo
         settings = Settings(recursion=(ipaddress.ip_network("192.0.2.0/24"),))
         exchange = open_exchange(wire, ipaddress.ip_address("192.0.2.1"), {}, 1000, settings, tcp=False)
         assert isinstance(exchange, Exchange)
-        why = decide(exchange, zones, {})
+        why = decide(exchange, Ground(zones))
         assert isinstance(why, Follow)
         started = asyncio.get_running_loop().time()
         reply = dns.message.from_wire(await Recursion(talk.resolver, zones, lambda: 1000).follow(exchange, why))

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bossa.admin import cache, keys, policies, records, upkeep, zones
+from bossa.admin import cache, keys, policies, records, secondaries, upkeep, zones
 from bossa.admin.errors import Exit, Failure, nearest
 from bossa.admin.office import VERBS, Office, Verb
 from bossa.admin.ports import Line
 from bossa.dns.errors import Refused, StoreFailed
 from bossa.net.frames import Reply, Trouble
 
-ROOMS = (cache, keys, policies, records, upkeep, zones)
+ROOMS = (cache, keys, policies, records, secondaries, upkeep, zones)
 _REFUSED_FIX = "bossa zone list shows what there is"
 _OTHER_VERSION = "if bossa was upgraded, restart the server"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from bossa.admin.ports import Line, Memory, Names
+from bossa.admin.ports import Following, Line, Memory, Names
 
 if TYPE_CHECKING:
     from bossa.admin.status import StatusReport
@@ -47,6 +47,8 @@ class Office:
     reload: Callable[[], Awaitable[list[str]]] | None = None
     memory: Memory | None = None
     md5: bool = False
+    # The zones that follow a primary; None where no server runs.
+    following: Following | None = None
     # Held by verbs that read what is stored, change it, and store it again.
     editing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

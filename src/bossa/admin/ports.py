@@ -11,6 +11,7 @@ from typing import Protocol
 from bossa.dns.cache import Cache
 from bossa.dns.changes import Draft
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
+from bossa.dns.secondary import Secondary
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
 
@@ -90,6 +91,17 @@ class Memory(Protocol):
 
     def forget_all(self) -> int:
         """Forget everything, everywhere; return how many answers that were."""
+
+
+class Following(Protocol):
+    """The zones that follow a primary; ``bossa.dns.server.following.Following`` is the real one."""
+
+    @property
+    def zones(self) -> Mapping[bytes, Secondary]:
+        """Their states by apex key."""
+
+    async def retransfer(self, apex: bytes, *, full: bool) -> Secondary:
+        """Refresh one now, with ``full`` whole and newer or not; return its state then."""
 
 
 class Line(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from bossa.admin import rows, words
+from bossa.admin import rows, secondaries, words
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, streaming_verb, verb
 from bossa.admin.ports import Line
@@ -94,7 +94,7 @@ def _chosen(zone: Zone, name: str, rtype: int | None) -> Iterator[tuple[bytes, R
 @verb("record.add")
 async def record_add(office: Office, args: RecordAdd) -> RecordsChanged:
     """Add one record."""
-    zone = words.zone(office, args.zone)
+    zone = secondaries.editable(office, words.zone(office, args.zone))
     owner, rtype = words.owner(zone, args.name), words.record_type(args.type)
     data = _data(zone, rtype, args.data)
     ttl = words.ttl(args.ttl) if args.ttl else None
@@ -141,7 +141,7 @@ def _may_add(draft: Draft, owner: bytes, rtype: int, data: bytes) -> None:
 @verb("record.remove")
 async def record_remove(office: Office, args: RecordRemove) -> RecordsChanged:
     """Remove one record, one RRset, or all that is at a name."""
-    zone = words.zone(office, args.zone)
+    zone = secondaries.editable(office, words.zone(office, args.zone))
     owner = words.owner(zone, args.name)
     rtype = words.record_type(args.type) if args.type else None
     data = _data(zone, rtype, args.data) if rtype is not None and args.data else None

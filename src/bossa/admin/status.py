@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from bossa.admin.ports import Memory
+from bossa.dns.secondary import Secondary
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +20,45 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
 
 
+class SecondaryStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a zone follows its primaries: ``state`` is "current", "failing", "expired" or "not fetched"."""
+
+    primaries: tuple[str, ...]
+    state: str
+    # The last refresh, and the last that a primary answered.
+    checked: float | None = None
+    contact: float | None = None
+    due: float | None = None
+    expires: float | None = None
+    failure: str = ""
+
+    @classmethod
+    def of(cls, zone: Secondary, now: float) -> SecondaryStatus:
+        """Return the state of this moment."""
+        return cls(
+            primaries=tuple(one.text for one in zone.primaries),
+            state=_state(zone, now),
+            checked=zone.checked,
+            contact=zone.contact,
+            due=zone.due,
+            expires=zone.expires,
+            failure=zone.failure,
+        )
+
+    @property
+    def served(self) -> bool:
+        """Whether questions for the zone are answered."""
+        return self.state in ("current", "failing")
+
+
+def _state(zone: Secondary, now: float) -> str:
+    if zone.contact is None:
+        return "not fetched"
+    if zone.expired or zone.has_expired(now):
+        return "expired"
+    return "failing" if zone.failure else "current"
+
+
 class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One zone; ``name`` in master-file form with the final dot."""
 
@@ -26,6 +66,7 @@ class ZoneStatus(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     records: int
     private_reverse: bool = False
+    secondary: SecondaryStatus | None = None
 
 
 # Under a stream of updates a worker is always a few changes behind.
@@ -147,6 +188,10 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
         found = [f"Query worker {w.number} (pid {w.pid}) is {w.behind} changes behind." for w in late]
         if self.store.failing:
             found.insert(0, f"The store cannot write: {self.store.failing}.")
+        for zone in self.zones:
+            if zone.secondary is not None and not zone.secondary.served:
+                why = f": {zone.secondary.failure}" if zone.secondary.failure else ""
+                found.append(f"Zone {zone.name} is {zone.secondary.state}{why}.")
         return tuple(found)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from bossa.admin import rows, words
+from bossa.admin import rows, secondaries, words
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, streaming_verb, verb
 from bossa.admin.ports import Line
+from bossa.admin.status import SecondaryStatus
 from bossa.dns import names, types
 from bossa.dns.ports import RuleRow, ZoneOptions
+from bossa.dns.secondary import is_fetched, stand_in
 from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone, serial_gt
 
 # Refresh, retry, expire, minimum of a zone that has no say of its own, in seconds: RFC 1912 §2.2, and RFC 2308 §5
@@ -38,6 +40,8 @@ class ZoneLine(msgspec.Struct, frozen=True):
     serial: int
     names: int
     private_reverse: bool
+    # What a secondary follows; none for a zone of our own.
+    primaries: tuple[str, ...] = ()
 
 
 class ZoneTable(msgspec.Struct, frozen=True):
@@ -47,9 +51,14 @@ class ZoneTable(msgspec.Struct, frozen=True):
 
 
 class ZoneAdd(msgspec.Struct, frozen=True, kw_only=True):
-    """A new zone with an SOA and NS records; ``ns`` empty means the server's own name."""
+    """A new zone with an SOA and NS records, or one that follows ``primaries``.
+
+    ``ns`` empty means the server's own name; ``key`` signs what goes to primaries that name no other.
+    """
 
     name: str
+    primaries: tuple[str, ...] = ()
+    key: str = ""
     ns: tuple[str, ...] = ()
     mail: str = ""
     ttl: str = "1h"
@@ -69,6 +78,7 @@ class ZoneShown(msgspec.Struct, frozen=True, kw_only=True):
     minimum: int
     options: ZoneOptions
     rules: tuple[RuleRow, ...]
+    secondary: SecondaryStatus | None = None
 
 
 class ZoneSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +89,9 @@ class ZoneSet(msgspec.Struct, frozen=True, kw_only=True):
     allow_query: tuple[str, ...] | None = None
     history: int | None = None
     ptr: bool | None = None
+    notify: tuple[str, ...] | None = None
+    primaries: tuple[str, ...] | None = None
+    forward_updates: bool | None = None
 
 
 class ZoneImport(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +118,8 @@ async def zone_list(office: Office, args: Nothing) -> ZoneTable:
 
 
 def _line(zone: Zone, options: ZoneOptions | None) -> ZoneLine:
-    private = options is not None and options.private_reverse
-    return ZoneLine(words.plain(zone.apex), zone.serial, len(zone.nodes), private)
+    options = options or ZoneOptions()
+    return ZoneLine(words.plain(zone.apex), zone.serial, len(zone.nodes), options.private_reverse, options.primaries)
 
 
 def _tree_order(name: str) -> list[str]:
@@ -115,9 +128,11 @@ def _tree_order(name: str) -> list[str]:
 
 @verb("zone.add")
 async def zone_add(office: Office, args: ZoneAdd) -> ZoneDone:
-    """Make a zone that holds an SOA and its NS records."""
+    """Make a zone that holds an SOA and its NS records, or one whose content comes from a primary."""
     apex = words.absolute(args.name)
     _free(office, apex, "bossa zone show " + args.name)
+    if args.primaries:
+        return await _add_secondary(office, apex, args)
     servers = [words.absolute(one) for one in args.ns] or [names.from_text("ns1", office.domain)]
     mail = words.absolute(args.mail.replace("@", ".", 1)) if args.mail else names.from_text("hostmaster", apex)
     mark = Mark(Origin.COMMAND, office.now)
@@ -129,6 +144,14 @@ async def zone_add(office: Office, args: ZoneAdd) -> ZoneDone:
     ]
     await office.names.create_zone(apex, rrsets)
     return ZoneDone(name=words.plain(apex), serial=1, rrsets=2, warnings=_dangling(apex, servers))
+
+
+async def _add_secondary(office: Office, apex: bytes, args: ZoneAdd) -> ZoneDone:
+    if args.ns or args.mail:
+        raise Failure("--primary", "NS records and mailbox come from it", "leave --ns and --mail away", Exit.USAGE)
+    primaries = secondaries.remotes(office, args.primaries, args.key)
+    await office.names.create_zone(apex, stand_in(apex, office.now), ZoneOptions(primaries=primaries))
+    return ZoneDone(name=words.plain(apex), serial=0)
 
 
 def _dangling(apex: bytes, servers: Iterable[bytes]) -> list[str]:
@@ -159,6 +182,7 @@ async def zone_show(office: Office, args: ZoneNamed) -> ZoneShown:
         minimum=soa.minimum,
         options=office.names.options.get(zone.apex, ZoneOptions()),
         rules=office.names.rules.get(zone.apex, ()),
+        secondary=secondaries.status(office, zone),
     )
 
 
@@ -172,27 +196,55 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
         old = office.names.options.get(zone.apex, ZoneOptions())
         new = msgspec.structs.replace(
             old,
-            allow_transfer=_peers(args.allow_transfer, old.allow_transfer, ("key", "net")),
+            allow_transfer=_list(args.allow_transfer, old.allow_transfer, _peers),
             allow_query=_networks(args.allow_query, old.allow_query),
             history=old.history if args.history is None else args.history,
             ptr=old.ptr if args.ptr is None else args.ptr,
+            notify=_list(args.notify, old.notify, lambda given: secondaries.targets(office, given)),
+            primaries=_list(args.primaries, old.primaries, lambda given: secondaries.remotes(office, given)),
+            forward_updates=_forwards(args, old),
         )
+        _possible(zone, new)
         await office.names.set_options(zone.apex, new)
     return await zone_show(office, ZoneNamed(args.name))
 
 
-def _peers(given: tuple[str, ...] | None, old: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """Check who may fetch a zone; ("none",) empties the list."""
-    if given is None or given == ("none",):
-        return old if given is None else ()
-    return tuple(_peer(one, kinds) for one in given)
+def _forwards(args: ZoneSet, old: ZoneOptions) -> bool:
+    """A zone that becomes ours forgets that it passed updates on."""
+    if args.forward_updates is not None:
+        return args.forward_updates
+    return old.forward_updates and args.primaries != ("none",)
 
 
-def _peer(text: str, kinds: tuple[str, ...]) -> str:
+def _possible(zone: Zone, options: ZoneOptions) -> None:
+    """Refuse options that make no sense for the zone as it is."""
+    name = words.plain(zone.apex)
+    if not options.primaries and not is_fetched(zone):
+        why = "it was never fetched, so it would be a zone without content"
+        raise refused(f"zone {name}", why, f"bossa zone remove {name}, then bossa zone add {name}")
+    if options.forward_updates and not options.primaries:
+        why = "only a secondary has a primary to forward updates to"
+        raise refused(f"zone {name}", why, f"bossa zone set {name} --forward-updates no, or --primary ADDRESS")
+
+
+def _list(
+    given: tuple[str, ...] | None, old: tuple[str, ...], read: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Read a list that replaces the old one; ("none",) empties it."""
+    if given is None:
+        return old
+    return () if given == ("none",) else read(given)
+
+
+def _peers(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Check who may fetch a zone."""
+    return tuple(map(_peer, given))
+
+
+def _peer(text: str) -> str:
     kind, _, value = text.partition(":")
-    if kind not in kinds or not value:
-        forms = ", ".join(f"{one}:{'NAME' if one == 'key' else 'CIDR'}" for one in kinds)
-        raise Failure(text, "it names nobody", f"one of {forms}, none", Exit.USAGE)
+    if kind not in ("key", "net") or not value:
+        raise Failure(text, "it names nobody", "one of key:NAME, net:CIDR, none", Exit.USAGE)
     return f"key:{words.plain(words.absolute(value))}" if kind == "key" else f"net:{_network(value)}"
 
 
@@ -224,6 +276,8 @@ async def zone_import(office: Office, args: ZoneImport, line: Line) -> ZoneDone:
     """Make or replace a zone with the records of the stream, all or nothing."""
     apex = words.absolute(args.name)
     old = office.names.zones.get(apex)
+    if old is not None:
+        secondaries.editable(office, old)
     if old is not None and not args.replace:
         _free(office, apex, "--replace puts the file in its place")
     mark = Mark(Origin.FILE, office.now)

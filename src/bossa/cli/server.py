@@ -15,7 +15,7 @@ import typer
 from bossa.admin import upkeep
 from bossa.admin.errors import Exit, Failure
 from bossa.admin.found import ADMIN_FILE
-from bossa.admin.status import StatusReport
+from bossa.admin.status import StatusReport, ZoneStatus
 from bossa.cli import output, up
 from bossa.cli.call import call
 from bossa.cli.options import Data, Json
@@ -76,7 +76,7 @@ def _show(report: StatusReport) -> None:
         ]
     )
     print()
-    output.table(("zone", "serial", "records"), ((z.name.rstrip(".") or ".", z.serial, z.records) for z in own))
+    output.table(("zone", "serial", "records", "role"), ((_plain(z.name), z.serial, z.records, _role(z)) for z in own))
     if report.upstreams:
         print()
         header = ("passed on", "to", "round trip", "state", "queries", "failures")
@@ -86,6 +86,14 @@ def _show(report: StatusReport) -> None:
         )
     for trouble in report.troubles:
         print(f"{_SIGNS['failed']} {trouble}")
+
+
+def _plain(name: str) -> str:
+    return name.rstrip(".") or "."
+
+
+def _role(zone: ZoneStatus) -> str:
+    return f"secondary, {zone.secondary.state}" if zone.secondary is not None else "primary"
 
 
 def _workers(report: StatusReport) -> str:

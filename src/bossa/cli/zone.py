@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bossa.admin import rows, words, zones
+from bossa.admin import rows, secondaries, words, zones
 from bossa.admin.errors import Failure
 from bossa.cli import output
 from bossa.cli.call import Stream, call
@@ -30,6 +30,7 @@ class Switch(StrEnum):
     NO = "no"
 
 
+_PRIMARY = "Where the zone's content comes from: ADDRESS[:PORT][@KEY]."
 # Below so many lines nobody waits long enough for a progress bar.
 _LONG = 20_000
 
@@ -47,10 +48,15 @@ def list_(
         output.json(found)
         return
     shown = [zone for zone in found.zones if private or not zone.private_reverse]
-    output.table(("zone", "serial", "names"), ((zone.name, zone.serial, zone.names) for zone in shown))
+    lines = ((zone.name, zone.serial, zone.names, _role(zone)) for zone in shown)
+    output.table(("zone", "serial", "names", "role"), lines)
     hidden = len(found.zones) - len(shown)
     if hidden and sys.stdout.isatty():
         print(f"and {hidden} private reverse zones (RFC 6303): bossa zone list --all")
+
+
+def _role(zone: zones.ZoneLine) -> str:
+    return f"secondary of {', '.join(zone.primaries)}" if zone.primaries else "primary"
 
 
 @app.command()
@@ -63,11 +69,17 @@ def add(
         str, typer.Option(metavar="ADDRESS", help="Who is responsible; hostmaster of the zone without.")
     ] = "",
     ttl: Annotated[str, typer.Option(metavar="TIME", help="TTL of the first records, as 3600 or 1h.")] = "1h",
+    primary: Annotated[list[str], typer.Option(metavar="SERVER", help=_PRIMARY)] = [],  # noqa: B006
+    key: Annotated[str, typer.Option(metavar="KEY", help="The TSIG key for primaries that name no other.")] = "",
     json: Json = False,
 ) -> None:
-    """Make a zone that holds an SOA and its name servers."""
-    done = call(data, zones.zone_add, zones.ZoneAdd(name=name, ns=tuple(ns), mail=mail, ttl=ttl))
-    _tell(done, "added", json=json)
+    """Make a zone that holds an SOA and its name servers, or one whose content comes from a primary."""
+    args = zones.ZoneAdd(name=name, ns=tuple(ns), mail=mail, ttl=ttl, primaries=tuple(primary), key=key)
+    done = call(data, zones.zone_add, args)
+    if primary and not json:
+        print(output.callable_here(f"zone {done.name} added, to be fetched: bossa zone show {done.name}"))
+    else:
+        _tell(done, "added", json=json)
 
 
 @app.command()
@@ -91,6 +103,16 @@ def set_(
     ptr: Annotated[
         Switch | None, typer.Option(help="Whether addresses that updates add and delete bring their PTR along.")
     ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SERVER", help="Whom to tell of changes: ADDRESS[:PORT][@KEY], ns for the zone's, or none."
+        ),
+    ] = None,
+    primary: Annotated[list[str] | None, typer.Option(metavar="SERVER", help=f"{_PRIMARY} Or none.")] = None,
+    forward_updates: Annotated[
+        Switch | None, typer.Option(help="Whether a secondary passes updates on to its primary.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change a zone's options; one given several times makes a list, which replaces the old one."""
@@ -99,9 +121,34 @@ def set_(
         allow_transfer=tuple(allow_transfer) if allow_transfer else None,
         allow_query=tuple(allow_query) if allow_query else None,
         history=history,
-        ptr=None if ptr is None else ptr is Switch.YES,
+        ptr=_switched(ptr),
+        notify=tuple(notify) if notify else None,
+        primaries=tuple(primary) if primary else None,
+        forward_updates=_switched(forward_updates),
     )
     _show(call(data, zones.zone_set, args), json=json)
+
+
+def _switched(given: Switch | None) -> bool | None:
+    return None if given is None else given is Switch.YES
+
+
+@app.command()
+def retransfer(
+    name: Name,
+    *,
+    data: Data,
+    full: Annotated[bool, typer.Option("--full", help="The whole zone again, newer or not.")] = False,
+    json: Json = False,
+) -> None:
+    """Refresh a secondary zone now, without waiting for its timer."""
+    done = call(data, secondaries.zone_retransfer, secondaries.ZoneRetransfer(name=name, full=full))
+    if json:
+        output.json(done)
+    elif done.serial == done.serial_from and not full:
+        print(f"zone {done.name} is current, serial {done.serial}")
+    else:
+        print(f"zone {done.name} fetched, serial {done.serial}, {done.names} names")
 
 
 @app.command()
@@ -235,6 +282,7 @@ def _show(zone: zones.ZoneShown, *, json: bool) -> None:
     output.pairs(
         [
             ("zone", zone.name),
+            *_secondary(zone),
             ("serial", zone.serial),
             ("names", zone.names),
             ("primary server", zone.mname),
@@ -243,8 +291,33 @@ def _show(zone: zones.ZoneShown, *, json: bool) -> None:
             ("negative answers kept", f"{zone.minimum} s"),
             ("transfers allowed to", ", ".join(zone.options.allow_transfer) or "nobody"),
             ("questions allowed to", ", ".join(zone.options.allow_query) or "everybody"),
+            ("notified", ", ".join(zone.options.notify) or "nobody"),
             ("history", f"{zone.options.history} steps"),
             ("PTR records kept", "yes" if zone.options.ptr else "no"),
             ("rules of its own", len(zone.rules)),
         ]
     )
+
+
+def _secondary(zone: zones.ZoneShown) -> list[tuple[str, object]]:
+    """Return what there is to say of a zone that follows a primary."""
+    if not zone.options.primaries:
+        return []
+    found: list[tuple[str, object]] = [
+        ("secondary of", ", ".join(zone.options.primaries)),
+        ("updates forwarded", "yes" if zone.options.forward_updates else "no"),
+    ]
+    state = zone.secondary
+    if state is not None:
+        found += [
+            ("state", state.state + (f": {state.failure}" if state.failure else "")),
+            ("last refresh", _moment(state.checked)),
+            ("last contact", _moment(state.contact)),
+            ("next refresh", _moment(state.due)),
+            ("expires", _moment(state.expires)),
+        ]
+    return found
+
+
+def _moment(seconds: float | None) -> str:
+    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -26,6 +26,11 @@ class Rcode(IntEnum):
     BADCOOKIE = 23
 
 
+def rcode_text(rcode: int) -> str:
+    """Return a code's name, or its number where it has none."""
+    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)
+
+
 class TsigError(IntEnum):
     """The error field of a TSIG record.  RFC 8945 §3"""
 
@@ -50,6 +55,7 @@ class Ede(IntEnum):
     NOT_SUPPORTED = 21
     NO_REACHABLE_AUTHORITY = 22
     NETWORK_ERROR = 23
+    INVALID_DATA = 24
 
 
 class Declined(Exception):
@@ -68,3 +74,11 @@ class Refused(Declined):
 
 class StoreFailed(Exception):
     """The store could not write (disk full, read-only, gone); nothing of the batch was stored."""
+
+
+class TransferFailed(Exception):
+    """What another server sent is not taken: why, for the log.  Nothing of it is stored."""
+
+
+class OutOfStep(Declined):
+    """The difference that a primary sent is not one to what we have."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bossa.dns import tsig
-from bossa.dns.errors import Ede, Rcode
+from bossa.dns.errors import Ede, Rcode, TsigError
 from bossa.dns.message import (
     EDE_OPTION,
     HEADER,
@@ -150,6 +150,13 @@ class Rejected:
     reply: bytes | None
     reason: str
     exchange: Exchange | None = None
+
+    @property
+    def unknown_key(self) -> Exchange | None:
+        """The exchange, when nothing is wrong with it but that we do not have the key that signed it."""
+        signed = self.exchange.signed if self.exchange is not None else None
+        unknown = isinstance(signed, tsig.Unverified) and signed.error is TsigError.BADKEY
+        return self.exchange if unknown else None
 
 
 def open_exchange(

@@ -262,6 +262,24 @@ def head(message_id: int, flags: int, counts: Sequence[int]) -> bytes:
     return _HEADER.pack(message_id, flags, *counts)
 
 
+def read_serial(message: Message, soa: RawRecord) -> int:
+    """Return the serial of an SOA record in a message; raises WireError."""
+    r = Reader(message.wire, soa.rdata, soa.end)
+    read_name(r)
+    read_name(r)
+    return r.u32("SERIAL")
+
+
+def encode_record(owner: bytes, rtype: int, ttl: int, rdata: bytes) -> bytes:
+    """Return one record of class IN, nothing of it compressed."""
+    return owner + _FIXED.pack(rtype, types.IN, ttl, len(rdata)) + rdata
+
+
+def encode_question(name: bytes, rtype: int) -> bytes:
+    """Return one question of class IN."""
+    return name + rtype.to_bytes(2, "big") + types.IN.to_bytes(2, "big")
+
+
 def encode_reply(query: Message, reply: Reply, limit: int, edns: Edns | None = None, *, flags: int = 0) -> bytes:
     """Write the reply to a query within ``limit`` octets, from which a TSIG's are taken off already.
 

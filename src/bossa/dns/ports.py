@@ -24,6 +24,12 @@ class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_query: tuple[str, ...] = ()
     # How many steps of history are kept for IXFR.
     history: int = 1000
+    # Where the content comes from, as :class:`bossa.dns.remote.Remote` reads it.  Empty: it is ours.
+    primaries: tuple[str, ...] = ()
+    # Whom to tell of a new serial: servers, or "ns" for those that the zone's NS records name.
+    notify: tuple[str, ...] = ()
+    # Whether a secondary passes updates on to its primary.
+    forward_updates: bool = False
     # One of the RFC 6303 zones that every fresh domain has.
     private_reverse: bool = False
     # Whether an address that an update adds or deletes brings its PTR along.
@@ -77,6 +83,9 @@ class ZoneStore(Protocol):
     def rules(self) -> dict[bytes, tuple[RuleRow, ...]]:
         """Return the rules in order by zone apex; b"" holds those for all zones.  Blocking; for the start only."""
 
+    def contacts(self) -> dict[bytes, int]:
+        """Return by apex when a primary last confirmed a secondary zone.  Blocking; for the start only."""
+
     async def commit(self, steps: Sequence[Step]) -> None:
         """Store the steps of one batch in one transaction, history rows included."""
 
@@ -84,10 +93,13 @@ class ZoneStore(Protocol):
         """Store a zone, or replace the one that is there (its history goes), in one transaction."""
 
     async def remove(self, apex: bytes) -> None:
-        """Forget a zone with its history and its policy."""
+        """Forget a zone with its history, its policy and its contact."""
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         """Store a zone's options."""
+
+    async def put_contact(self, apex: bytes, when: int | None) -> None:
+        """Store when a primary last confirmed a zone, in seconds since 1970; None forgets it."""
 
     async def history(self, apex: bytes, serial: int) -> list[HistoryStep] | None:
         """Return the steps from ``serial`` to now in order; None when they do not reach back so far."""

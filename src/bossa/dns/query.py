@@ -7,7 +7,8 @@ the answer itself is lookup's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
 from bossa.dns import names, relay, types
 from bossa.dns.errors import Ede, Rcode
@@ -17,6 +18,7 @@ from bossa.dns.message import Flag, Message, Reply
 from bossa.dns.options import OptionsReply, Proof
 from bossa.dns.policy import Network
 from bossa.dns.routes import Rules
+from bossa.dns.secondary import why_unserved
 
 _TRANSFERS = (types.AXFR, types.IXFR)
 
@@ -53,13 +55,22 @@ class Follow:
     hidden: frozenset[bytes]
 
 
-def answer(
-    exchange: Exchange, zones: Zones, closed: dict[bytes, tuple[Network, ...]], mark: bytes = b""
-) -> bytes | PassOn | Follow:
-    """Answer a QUERY; ``closed`` holds the networks of zones that do not answer everybody.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a question is asked of: our zones, and which of them do not answer everybody or anybody.
 
-    ``mark`` is what our own questions to other resolvers bear; see :func:`bossa.dns.relay.came_round`.
+    ``closed`` holds the networks of those that answer some clients only, ``unserved``
+    the apexes of secondaries without content, or with too old a one.
     """
+
+    zones: Zones
+    closed: Mapping[bytes, tuple[Network, ...]] = field(default_factory=dict)
+    unserved: Set[bytes] = frozenset()
+
+
+def answer(exchange: Exchange, ground: Ground, mark: bytes = b"") -> bytes | PassOn | Follow:
+    """Answer a QUERY; ``mark`` is what our own questions to other resolvers bear (see relay.came_round)."""
+    zones, closed, unserved = ground.zones, ground.closed, ground.unserved
     message = exchange.message
     if len(message.questions) != 1:
         return failure(exchange, _without_question(exchange.options))
@@ -76,17 +87,19 @@ def answer(
     recursive = exchange.recursion and bool(message.flags & Flag.RD)
     zone = zones.find_for(question.name.lower(), question.type)
     if zone is None:
-        return _elsewhere(exchange, zones.rules, mark, hidden)
+        return _elsewhere(exchange, zones.rules, mark, hidden | unserved)
     if zone.apex in hidden:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
-    found = lookup(zones, question.name, question.type, hidden)
+    if zone.apex in unserved:
+        return failure(exchange, Rcode.SERVFAIL, why_unserved(zone))
+    found = lookup(zones, question.name, question.type, hidden | unserved)
     assert found is not None, "the name is in a zone of ours"
     # A question that came round gets what our zones say, and is not passed on again.
     recursive = recursive and not relay.came_round(exchange.edns, mark)
     if recursive and found.referred is not None and not found.answer:
-        return PassOn(hidden, _reply(found))
+        return PassOn(hidden | unserved, _reply(found))
     if recursive and (found.referred is not None or found.elsewhere is not None):
-        return Follow(found, hidden)
+        return Follow(found, hidden | unserved)
     return exchange.finish(_reply(found))
 
 

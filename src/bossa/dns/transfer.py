@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from enum import Enum
+from itertools import chain, islice
 
 from bossa.dns import names, types
 from bossa.dns.changes import records
 from bossa.dns.errors import Rcode, Refused
-from bossa.dns.message import Flag, Message, Writer, head
+from bossa.dns.exchange import Exchange
+from bossa.dns.message import Flag, Message, Reply, Writer, head, read_serial
 from bossa.dns.policy import Caller
 from bossa.dns.ports import HistoryStep
 from bossa.dns.zone import Record, RRset, Zone, serial_gt, with_serial
-from bossa.wire import Reader, WireError
+from bossa.wire import WireError
 
 # Behind 16 KiB no name can be pointed at, so longer messages are not smaller.
 _MESSAGE = 16_000
+# A pointer to the owner, type, class, TTL, length.
+_LEAST_RECORD = 12
 
 
 def may_transfer(allowed: Sequence[str], caller: Caller) -> bool:
@@ -37,33 +41,47 @@ def _matches(rule: str, caller: Caller) -> bool:
     return kind == "net" and caller.address in ipaddress.ip_network(value)
 
 
-def is_asked(query: Message) -> bool:
-    """Tell whether a message asks for a transfer."""
-    return len(query.questions) == 1 and query.questions[0].type in (types.AXFR, types.IXFR)
+def is_asked(query: Message, *, tcp: bool) -> bool:
+    """Tell whether a message asks for a transfer: AXFR goes over TCP only.  RFC 5936 §4.2, RFC 1995 §2"""
+    kinds = (types.AXFR, types.IXFR) if tcp else (types.IXFR,)
+    return len(query.questions) == 1 and query.questions[0].type in kinds
 
 
 def wanted_serial(query: Message) -> int:
     """Return the serial that an IXFR's client has; raises Refused without one SOA in the authority section."""
     if len(query.authority) != 1 or query.authority[0].type != types.SOA:
         raise Refused(Rcode.FORMERR, "IXFR without the SOA that the client has")
-    record = query.authority[0]
-    r = Reader(query.wire, record.rdata, record.end)
     try:
-        names.read_name(r)
-        names.read_name(r)
-        return r.u32("SERIAL")
+        return read_serial(query, query.authority[0])
     except WireError as e:
         raise Refused(Rcode.FORMERR, str(e)) from None
 
 
-def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Iterator[Record]:
-    """Return what a client with ``serial`` gets: nothing new, the steps, or the whole zone."""
+class Form(Enum):
+    """What the client of a transfer gets."""
+
+    WHOLE = "whole"
+    STEPS = "steps"
+    CURRENT = "nothing new"
+
+
+def form_of(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Form:
+    """Decide on the answer to an IXFR of a client with ``serial``.  RFC 1995 §4"""
     if not serial_gt(zone.serial, serial):
-        return current(zone)
+        return Form.CURRENT
     # The zone may have moved on since the history was read.
     if history and history[0].serial_from == serial and history[-1].serial_to == zone.serial:
+        return Form.STEPS
+    return Form.WHOLE
+
+
+def increment(zone: Zone, serial: int, history: Sequence[HistoryStep] | None) -> Iterator[Record]:
+    """Return what a client with ``serial`` gets: nothing new, the steps, or the whole zone."""
+    form = form_of(zone, serial, history)
+    if form is Form.STEPS:
+        assert history, "there are steps"
         return steps(zone, history)
-    return whole(zone)
+    return current(zone) if form is Form.CURRENT else whole(zone)
 
 
 def whole(zone: Zone) -> Iterator[Record]:
@@ -116,6 +134,17 @@ def messages(query: Message, content: Iterable[Record]) -> Iterator[bytes]:
             w.record(*record)
         count += 1
     yield _end(query, w, count)
+
+
+def datagram(exchange: Exchange, content: Iterable[Record], now: int) -> bytes:
+    """Return an IXFR's answer over UDP: all of it when it fits the client's size, else the SOA alone.  RFC 1995 §2"""
+    records = list(islice(content, exchange.limit // _LEAST_RECORD + 1))
+    for part in (records, records[:1]):
+        sections = [(owner, RRset(rtype, ttl, (rdata,), ())) for owner, rtype, ttl, rdata in part]
+        answer = exchange.finish(Reply(flags=Flag.AA, answer=sections), now=now)
+        if not answer[2] & Flag.TC >> 8:
+            break
+    return answer
 
 
 def _begin(query: Message) -> Writer:

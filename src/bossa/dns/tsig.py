@@ -9,7 +9,6 @@ MACs takes the same time wherever they differ.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -95,7 +94,7 @@ class RawTsig(NamedTuple):
     other: bytes
 
 
-class _Variables(NamedTuple):
+class Variables(NamedTuple):
     """What a MAC covers beside the message, the record's fields all but two; names are in lower case.  §4.3.3"""
 
     name: bytes
@@ -108,7 +107,7 @@ class _Variables(NamedTuple):
     def encode(self) -> bytes:
         """Return what is digested."""
         error = self.error.to_bytes(2, "big")
-        return b"".join((self.name, _CLASS_AND_TTL, self.algorithm, self.timers(), error, _length_and(self.other)))
+        return b"".join((self.name, _CLASS_AND_TTL, self.algorithm, self.timers(), error, length_and(self.other)))
 
     def timers(self) -> bytes:
         """Return what is digested of the later messages of an answer.  §5.3.1"""
@@ -117,8 +116,8 @@ class _Variables(NamedTuple):
     def record(self, mac: bytes, original_id: bytes) -> bytes:
         """Return the record that carries them.  §4.2"""
         error = self.error.to_bytes(2, "big")
-        parts = (self.algorithm, self.timers(), _length_and(mac), original_id, error, _length_and(self.other))
-        return self.name + _TYPE + _CLASS_AND_TTL + _length_and(b"".join(parts))
+        parts = (self.algorithm, self.timers(), length_and(mac), original_id, error, length_and(self.other))
+        return self.name + _TYPE + _CLASS_AND_TTL + length_and(b"".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ def verify(
     if algorithm is Algorithm.HMAC_MD5 and not policy.md5:
         return Unverified(TsigError.BADKEY, "HMAC-MD5 is switched off", raw, now)
     _check_mac_size(len(raw.mac), algorithm)
-    expected = algorithm.mac(key.secret, _digested(message.wire, raw))
+    expected = algorithm.mac(key.secret, digested(message.wire, raw))
     if not raw.mac or not hmac.compare_digest(expected[: len(raw.mac)], raw.mac):
         return Unverified(TsigError.BADSIG, "the MAC does not fit", raw, now)
     if abs(now - raw.time) > raw.fudge:
@@ -221,21 +220,25 @@ def _check_mac_size(size: int, algorithm: Algorithm) -> None:
         raise WireError(f"a MAC of {size} octets for {algorithm.text}")
 
 
-def _digested(wire: bytes, raw: RawTsig) -> bytes:
+def digested(wire: bytes, raw: RawTsig) -> bytes:
     """Return what a request's MAC covers.  §4.3.2, §4.3.3"""
+    return stripped(wire, raw) + variables_of(raw).encode()
+
+
+def stripped(wire: bytes, raw: RawTsig) -> bytes:
+    """Return a message as it was before it was signed: without the record, with the Original ID.  §4.3.2"""
     count = int.from_bytes(wire[10:12], "big") - 1
-    return b"".join(
-        (
-            raw.original_id.to_bytes(2, "big"),
-            wire[2:10],
-            count.to_bytes(2, "big"),
-            wire[HEADER : raw.start],
-            _Variables(raw.name, raw.algorithm, raw.time, raw.fudge, raw.error, raw.other).encode(),
-        )
-    )
+    header = (raw.original_id.to_bytes(2, "big"), wire[2:10], count.to_bytes(2, "big"))
+    return b"".join((*header, wire[HEADER : raw.start]))
 
 
-def _length_and(mac: bytes) -> bytes:
+def variables_of(raw: RawTsig) -> Variables:
+    """Return the variables of a received record."""
+    return Variables(raw.name, raw.algorithm, raw.time, raw.fudge, raw.error, raw.other)
+
+
+def length_and(mac: bytes) -> bytes:
+    """Return octets with their count before them."""
     return len(mac).to_bytes(2, "big") + mac
 
 
@@ -254,38 +257,21 @@ def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) ->
     if error is TsigError.BADTIME:
         time, other = signed.request.time, now.to_bytes(6, "big")
     raw = signed.request
-    variables = _Variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
-    mac = key.algorithm.mac(key.secret, _length_and(raw.mac) + reply + variables.encode())
-    return _append(reply, variables, mac)
-
-
-def sign_stream(messages: Iterable[bytes], signed: Signed, clock: Callable[[], float]) -> Iterator[bytes]:
-    """Sign every message of an answer that takes many.  §5.3.1
-
-    The first is signed as any answer; each of the others over the MAC before
-    it, itself, and the time only.
-    """
-    key, previous = signed.key, b""
-    for message in messages:
-        variables = _Variables(key.name, key.algorithm.wire, int(clock()), signed.request.fudge)
-        if previous:
-            data = _length_and(previous) + message + variables.timers()
-        else:
-            data = _length_and(signed.request.mac) + message + variables.encode()
-        previous = key.algorithm.mac(key.secret, data)
-        yield _append(message, variables, previous)
+    variables = Variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
+    mac = key.algorithm.mac(key.secret, length_and(raw.mac) + reply + variables.encode())
+    return append(reply, variables, mac)
 
 
 def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:
     """Append the TSIG that says BADKEY or BADSIG, with an empty MAC.  §5.2.1, §5.2.2"""
     raw = failed.request
-    return _append(reply, _Variables(raw.name, raw.algorithm, failed.now, raw.fudge, failed.error), b"")
+    return append(reply, Variables(raw.name, raw.algorithm, failed.now, raw.fudge, failed.error), b"")
 
 
 def sign_request(message: bytes, key: Key, now: int, fudge: int = DEFAULT_FUDGE) -> bytes:
     """Append a client's TSIG to a message without one."""
-    variables = _Variables(key.name, key.algorithm.wire, now, fudge)
-    return _append(message, variables, key.algorithm.mac(key.secret, message + variables.encode()))
+    variables = Variables(key.name, key.algorithm.wire, now, fudge)
+    return append(message, variables, key.algorithm.mac(key.secret, message + variables.encode()))
 
 
 def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Signed | Unverified:
@@ -295,14 +281,14 @@ def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Sign
         raise WireError("the answer carries no TSIG")
     if raw.name != key.name or raw.algorithm != key.algorithm.wire:
         return Unverified(TsigError.BADKEY, f"signed by {to_text(raw.name)}", raw, now)
-    expected = key.algorithm.mac(key.secret, _length_and(request_mac) + _digested(reply.wire, raw))
+    expected = key.algorithm.mac(key.secret, length_and(request_mac) + digested(reply.wire, raw))
     if not hmac.compare_digest(expected, raw.mac):
         reason = f"the MAC does not fit, TSIG error {raw.error}"
         return Unverified(TsigError.BADSIG, reason, raw, now)
     return Signed(key, raw, now)
 
 
-def _append(message: bytes, variables: _Variables, mac: bytes) -> bytes:
+def append(message: bytes, variables: Variables, mac: bytes) -> bytes:
     """Put the record behind a message, whose ID is the original one."""
     count = int.from_bytes(message[10:12], "big") + 1
     return message[:10] + count.to_bytes(2, "big") + message[HEADER:] + variables.record(mac, message[:2])

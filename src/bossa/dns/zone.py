@@ -24,6 +24,7 @@ class Origin(IntEnum):
     UPDATE = 3
     PTR = 4
     SYSTEM = 5
+    PRIMARY = 6
 
 
 class Mark(NamedTuple):

@@ -41,6 +41,13 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_prepared_answers_total": Metric(Kind.COUNTER, "Queries answered from prepared answers.", ("rcode",)),
     "bossa_dns_dropped_total": Metric(Kind.COUNTER, "Packets left without an answer.", ("reason",)),
     "bossa_dns_rate_limited_total": Metric(Kind.COUNTER, "Answers held back by the rate limit.", ("result",)),
+    "bossa_dns_transfers_total": Metric(
+        Kind.COUNTER, "Zone transfers in and out, by how they ended.", ("direction", "kind", "result")
+    ),
+    "bossa_dns_notifies_total": Metric(Kind.COUNTER, "NOTIFY messages, by how they ended.", ("direction", "result")),
+    "bossa_dns_updates_passed_on_total": Metric(
+        Kind.COUNTER, "Updates passed on to the primary of their zone.", ("result",)
+    ),
     "bossa_dns_updates_total": Metric(Kind.COUNTER, "Dynamic updates, by how they ended.", ("result",)),
     "bossa_dns_update_seconds": Metric(Kind.HISTOGRAM, "Time from an update's arrival to its answer."),
     "bossa_dns_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the name server."),
@@ -68,6 +75,8 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_store_failures_total": Metric(Kind.COUNTER, "Commits that the disk did not take."),
     "bossa_store_size_bytes": Metric(Kind.GAUGE, "Size of the store's files."),
     "bossa_zone_records": Metric(Kind.GAUGE, "Records of a zone.", ("zone",)),
+    "bossa_zone_refresh_age": Metric(Kind.GAUGE, "Seconds since a primary last confirmed a secondary zone.", ("zone",)),
+    "bossa_zone_expired": Metric(Kind.GAUGE, "1 for a secondary zone that is not served, 0 for others.", ("zone",)),
     "bossa_zone_serial": Metric(Kind.GAUGE, "Serial of a zone.", ("zone",)),
     "bossa_log_events_total": Metric(Kind.COUNTER, "Log events, those not written included.", ("level",)),
 }

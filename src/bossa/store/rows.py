@@ -28,6 +28,7 @@ _decode_rrset = msgspec.msgpack.Decoder(tuple[int, int, tuple[bytes, ...], _Pair
 _decode_records = msgspec.msgpack.Decoder(tuple[int, tuple[Record, ...]]).decode
 _decode_options = msgspec.msgpack.Decoder(tuple[int, ZoneOptions]).decode
 _decode_key = msgspec.msgpack.Decoder(tuple[int, KeyRow]).decode
+_decode_contact = msgspec.msgpack.Decoder(tuple[int, int]).decode
 _decode_rules = msgspec.msgpack.Decoder(tuple[int, tuple[RuleRow, ...]]).decode
 
 
@@ -124,6 +125,19 @@ def decode_rules(val: bytes) -> tuple[RuleRow, ...]:
     if version != VERSION:
         raise _unknown("policy", version)
     return rules
+
+
+def encode_contact(when: int) -> bytes:
+    """Return the value of a contact with a primary."""
+    return _encode((VERSION, when))
+
+
+def decode_contact(val: bytes) -> int:
+    """Return when a primary was last in contact."""
+    version, when = _decode_contact(val)
+    if version != VERSION:
+        raise _unknown("contact", version)
+    return when
 
 
 def _only_in(change: RRsetChange, here: RRset | None, there: RRset | None) -> Iterator[Record]:

@@ -2,7 +2,7 @@
 
 Scopes: "zone/NAME" holds the RRsets of one zone and its history, "zones" the
 options of all zones by apex, "keys" the TSIG keys by name, "policy" the rules
-by apex.  They are taken in the order of their names.
+by apex, "contacts" when a primary last confirmed a zone.  They are taken in the order of their names.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ T = TypeVar("T")
 ZONES = "zones"
 KEYS = "keys"
 POLICY = "policy"
+CONTACTS = "contacts"
 
 # Rows fetched at once by the blocking reads.
 _PAGE = 20_000
@@ -60,6 +61,10 @@ class ZoneRows:
         """Return the policy rules by apex."""
         return {apex: rows.decode_rules(val) for apex, val in self._all(POLICY)}
 
+    def contacts(self) -> dict[bytes, int]:
+        """Return by apex when a primary last confirmed a zone."""
+        return {apex: rows.decode_contact(val) for apex, val in self._all(CONTACTS)}
+
     async def commit(self, steps: Sequence[Step]) -> None:
         """Store steps and their history in one transaction; those of one zone in their order."""
         await self._run(_commit(steps))
@@ -69,12 +74,17 @@ class ZoneRows:
         await self._run(_create(apex, options, rrsets))
 
     async def remove(self, apex: bytes) -> None:
-        """Forget a zone with its history and its policy."""
+        """Forget a zone with its history, its policy and its contact."""
         await self._run(_remove(apex))
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         """Store a zone's options; history beyond the new limit goes."""
         await self._run(_set_options(apex, options))
+
+    async def put_contact(self, apex: bytes, when: int | None) -> None:
+        """Store when a primary last confirmed a zone; None forgets it."""
+        val = None if when is None else rows.encode_contact(when)
+        await self._run(operations.put(CONTACTS, [(apex, val)]))
 
     async def history(self, apex: bytes, serial: int) -> list[HistoryStep] | None:
         """Return the steps from ``serial`` to now in order; None when they do not reach back so far."""
@@ -128,6 +138,7 @@ def _create(apex: bytes, options: ZoneOptions, rrsets: Iterable[tuple[bytes, RRs
 
 
 def _remove(apex: bytes) -> Operation[None]:
+    yield from operations.put(CONTACTS, [(apex, None)])
     yield from operations.put(POLICY, [(apex, None)])
     yield from operations.replace(zone_scope(apex), ())
     yield from operations.put(ZONES, [(apex, None)])

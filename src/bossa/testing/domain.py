@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import dns.flags
 import dns.message
@@ -27,9 +27,11 @@ import dns.rdataclass
 import dns.tsig
 import dns.update
 
-from bossa.admin import keys, policies, rows, zones
+from bossa.admin import keys, policies, records, rows, secondaries, zones
+from bossa.admin.errors import Failure
 from bossa.cli.call import Stream, call
 from bossa.dns import names as dns_names
+from bossa.dns import types
 from bossa.dns.zone import Mark, Origin
 from bossa.dns.zonefile import Source, load_zone
 from bossa.testing.ports import Reservation, reserve
@@ -219,6 +221,32 @@ class Domain:
         )
         chunks = Stream(rows.chunks(rrsets, marks=False))
         call(self.data, zones.zone_import, zones.ZoneImport(name=name, replace=replace), chunks)
+
+    def follow(self, name: str, *primaries: str) -> None:
+        """Make a zone whose content comes from primaries, each as ``127.0.0.1:10053@key``."""
+        call(self.data, zones.zone_add, zones.ZoneAdd(name=name, primaries=primaries))
+
+    def set_zone(self, name: str, **options: Any) -> None:
+        """Change a zone's options: ``set_zone("bossa.test", allow_transfer=("key:k",))``."""
+        call(self.data, zones.zone_set, zones.ZoneSet(name=name, **options))
+
+    def retransfer(self, name: str, *, full: bool = False) -> str:
+        """Have a secondary zone refreshed now; return why that failed, "" when it did not."""
+        try:
+            call(self.data, secondaries.zone_retransfer, secondaries.ZoneRetransfer(name=name, full=full))
+        except Failure as e:
+            return e.why
+        return ""
+
+    def content(self, name: str) -> set[tuple[str, str, int, tuple[bytes, ...]]]:
+        """Return all of a zone's RRsets: owner, type, TTL, and the data in an order of its own."""
+        found: list[rows.Row] = []
+        stream = Stream(on_data=lambda chunk: found.extend(rows.decode(chunk)))
+        call(self.data, records.record_list, records.RecordList(zone=name), stream)
+        return {
+            (dns_names.to_text(row.owner), types.type_text(row.type), row.ttl, tuple(sorted(row.rdatas)))
+            for row in found
+        }
 
     def remove_zone(self, name: str) -> None:
         """Forget a zone."""

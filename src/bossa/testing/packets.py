@@ -11,7 +11,7 @@ import base64
 import hmac
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import dns.name
@@ -131,11 +131,32 @@ def sign(wire: bytes, key: TsigKey, how: Signature = HONEST) -> bytes:
         mac = bytes((mac[0] ^ 1,)) + mac[1:]
     if how.mac_size is not None:
         mac = mac[: how.mac_size].ljust(how.mac_size, b"\0")
+    return _count(wire, 1) + _tsig(key, mac, moment, ident, how)
+
+
+def _tsig(key: TsigKey, mac: bytes, moment: int, ident: int, how: Signature = HONEST) -> bytes:
     owner = name(key.name) if how.owner is None else how.owner
     algorithm = _algorithm(key) if how.algorithm is None else how.algorithm
     rdata = algorithm + _u48(moment) + struct.pack("!HH", how.fudge, len(mac)) + mac + struct.pack("!HHH", ident, 0, 0)
-    tsig = owner + struct.pack("!HHIH", TSIG, how.rclass, how.ttl, len(rdata)) + rdata
-    return _count(wire, 1) + tsig
+    return owner + struct.pack("!HHIH", TSIG, how.rclass, how.ttl, len(rdata)) + rdata
+
+
+def sign_stream(
+    messages: Sequence[bytes], request: bytes, key: TsigKey, *, bare: Container[int] = (), moment: int | None = None
+) -> list[bytes]:
+    """Sign the messages of an answer to a signed request, but for those at the places ``bare``.  RFC 8945 §5.3.1"""
+    prior, between, signed = request_mac(request), b"", []
+    when = int(time.time()) if moment is None else moment
+    variables = _variables(key, when, HONEST.fudge, 0, b"")
+    for place, wire in enumerate(messages):
+        if place in bare:
+            between += wire
+            signed.append(wire)
+            continue
+        prior = _mac(key, struct.pack("!H", len(prior)) + prior, between, wire, variables)
+        signed.append(_count(wire, 1) + _tsig(key, prior, when, int.from_bytes(wire[:2], "big")))
+        between, variables = b"", _u48(when) + struct.pack("!H", HONEST.fudge)
+    return signed
 
 
 def append(wire: bytes, *records: bytes) -> bytes:

@@ -111,7 +111,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_zone_list_is_plain_when_piped_and_leaves_private_zones_out(office: Office, run: Run) -> None:
-    assert run("zone", "list") == (0, "bossa.test  1  2\n", "")
+    assert run("zone", "list") == (0, "bossa.test  1  2  primary\n", "")
     assert len(run("zone", "list", "--all")[1].splitlines()) == 34
     assert len(json.loads(run("zone", "list", "--json")[1])["zones"]) == 34
 

@@ -42,7 +42,7 @@ def answer(served: Zones, name: str, client=_NEAR, rdtype: str = "A", flags: str
     asked.flags = dns.flags.from_text(flags)
     exchange = open_exchange(asked.to_wire(), client, {}, 0, _SETTINGS, tcp=False)
     assert isinstance(exchange, Exchange)
-    given = query.answer(exchange, served, {}, _MARK)
+    given = query.answer(exchange, query.Ground(served), _MARK)
     if isinstance(given, query.PassOn):
         return "pass on"
     reply = dns.message.from_wire(given)

@@ -96,7 +96,7 @@ def test_the_page_tells_how_the_server_is():
         "Store 4.1 kB",
         "Last backup 1970-01-01 00:00 UTC",
         "DNS 127.0.0.1:10053 [::1]:10053",
-        "bossa.test. 2026 1 234",
+        "bossa.test. primary 2026 1 234",
         "And 1 reverse zones of private addresses",
         "0 4712 17 –",
         "the rest 192.0.2.53:53 healthy 12.3 ms 1 234 0",

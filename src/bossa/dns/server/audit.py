@@ -6,19 +6,29 @@ here only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
-from bossa.dns import names, tsig
-from bossa.dns.errors import Rcode, Refused, StoreFailed
+from bossa.dns import names, tsig, types
+from bossa.dns.errors import Rcode, Refused, StoreFailed, rcode_text
 from bossa.dns.exchange import Exchange, Rejected
 from bossa.dns.reverse import Note
+from bossa.dns.transfer import Form
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
 from bossa.observe import log, metrics
 
 _zone_text = lru_cache(maxsize=1024)(names.to_text)
 _text = lru_cache(maxsize=1024)(str)
+
+
+class Given(NamedTuple):
+    """What a transfer gives: ``serial_from`` is what the client has, None when it wants all."""
+
+    form: Form
+    serial_from: int | None
+    serial: int
 
 
 def counted(exchange: Exchange, answer: bytes) -> bytes:
@@ -48,12 +58,12 @@ def followed(notes: Iterable[Note]) -> None:
 
 def refused(exchange: Exchange, zone: bytes | None, why: Refused) -> None:
     """Log and count an update that is not done."""
-    metrics.add("bossa_dns_updates_total", (_rcode_text(why.code).lower(),))
+    metrics.add("bossa_dns_updates_total", (rcode_text(why.code).lower(),))
     log.warning(
         "update refused",
         client=str(exchange.address),
         zone=names.to_text(zone) if zone is not None else None,
-        code=_rcode_text(why.code),
+        code=rcode_text(why.code),
         rule=why.reason,
         **_signature(exchange),
     )
@@ -73,10 +83,62 @@ def transfer_refused(exchange: Exchange, why: Refused) -> None:
         "transfer refused",
         client=str(exchange.address),
         zone=names.to_text(question.name),
-        code=_rcode_text(why.code),
+        code=rcode_text(why.code),
         rule=why.reason,
         **_signature(exchange),
     )
+
+
+def given(exchange: Exchange, messages: Iterable[bytes], what: Given, clock: Callable[[], float]) -> Iterator[bytes]:
+    """Pass the messages of a transfer through; log and count it at their end, or when the client left before."""
+    started, records, result = clock(), 0, "failed"
+    question = exchange.message.questions[0]
+    kind = types.type_text(question.type)
+    try:
+        for message in messages:
+            records += int.from_bytes(message[6:8], "big")
+            yield message
+        result = "done"
+    finally:
+        metrics.add("bossa_dns_transfers_total", ("out", kind, result))
+        log.info(
+            "transfer out" if result == "done" else "transfer out broken off",
+            zone=names.to_text(question.name),
+            client=str(exchange.address),
+            by=exchange.caller.text,
+            kind=kind,
+            form=what.form.value,
+            serial_from=what.serial_from,
+            serial=what.serial,
+            records=records,
+            seconds=round(clock() - started, 3),
+        )
+
+
+def notified(exchange: Exchange, zone: bytes, serial: int | None) -> None:
+    """Log and count a NOTIFY of a primary."""
+    metrics.add("bossa_dns_notifies_total", ("in", "done"))
+    log.debug("notified", zone=names.to_text(zone), by=exchange.caller.text, serial=serial)
+
+
+def notify_refused(exchange: Exchange, why: Refused) -> None:
+    """Log and count a NOTIFY that is not taken."""
+    metrics.add("bossa_dns_notifies_total", ("in", "refused"))
+    zone = exchange.message.questions[0].name if exchange.message.questions else None
+    log.warning(
+        "notify refused",
+        client=str(exchange.address),
+        zone=names.to_text(zone) if zone is not None else None,
+        code=rcode_text(why.code),
+        rule=why.reason,
+        **_signature(exchange),
+    )
+
+
+def passed_on(exchange: Exchange, zone: bytes, answer: bytes) -> None:
+    """Log an update that a primary answered."""
+    code = rcode_text(answer[3] & 0xF)
+    log.info("update passed on", client=str(exchange.address), zone=names.to_text(zone), code=code)
 
 
 def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
@@ -86,7 +148,7 @@ def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
     exchange = request.exchange
     update = exchange is not None and exchange.message.opcode == Opcode.UPDATE
     if update:
-        metrics.add("bossa_dns_updates_total", (_rcode_text(request.reply[3] & 0xF).lower(),))
+        metrics.add("bossa_dns_updates_total", (rcode_text(request.reply[3] & 0xF).lower(),))
     else:
         _count(request.reply, tcp=tcp)
     if exchange is None or exchange.signed is None:
@@ -97,7 +159,7 @@ def rejected(request: Rejected, host: str, *, tcp: bool) -> None:
         "update refused" if update else "signature refused",
         client=host,
         zone=names.to_text(zone) if zone else None,
-        code=_rcode_text(request.reply[3] & 0xF),
+        code=rcode_text(request.reply[3] & 0xF),
         rule=request.reason,
         **_signature(exchange),
     )
@@ -118,9 +180,5 @@ def _signature(exchange: Exchange) -> dict[str, object]:
 def _count(answer: bytes, *, tcp: bool) -> None:
     rcode = answer[3] & 0xF
     # No query gets YXRRSET: it is the lower half of a code whose upper one is in the OPT.
-    text = _rcode_text(Rcode.BADCOOKIE if rcode == Rcode.YXRRSET else rcode)
+    text = rcode_text(Rcode.BADCOOKIE if rcode == Rcode.YXRRSET else rcode)
     metrics.add("bossa_dns_queries_total", ("tcp" if tcp else "udp", text))
-
-
-def _rcode_text(rcode: int) -> str:
-    return Rcode(rcode).name if rcode in Rcode._value2member_map_ else str(rcode)

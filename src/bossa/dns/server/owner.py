@@ -10,20 +10,26 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
 
 from bossa.dns import names, query, transfer, tsig, types
 from bossa.dns.errors import Ede, Rcode, Refused
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
+from bossa.dns.message import Flag, Reply
 from bossa.dns.policy import Address
+from bossa.dns.secondary import why_unserved
 from bossa.dns.server import audit
 from bossa.dns.server.desk import SILENCE
+from bossa.dns.server.following import Following
 from bossa.dns.server.gate import Gate
+from bossa.dns.server.once import Once
 from bossa.dns.server.recursion import Recursion
 from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.dns.server.updating import Updates
+from bossa.dns.tsigstream import sign_stream
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Record
 from bossa.net.peer import Peer
@@ -41,18 +47,31 @@ Why = TypeVar("Why", query.PassOn, query.Follow)
 Work = Callable[[], Awaitable[bytes | Iterable[bytes]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An UPDATE, and what has it done, here or by the primary; ``known`` tells whether its sender is."""
+
+    exchange: Exchange
+    known: bool
+    begin: Callable[[bytes, Send], None]
+
+
 class Owner:
     """Answers requests; ``resolver`` knows what is not ours, ``clock`` gives seconds since 1970."""
 
-    def __init__(self, served: Names, settings: Settings, resolver: Resolver, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, served: Names, settings: Settings, resolver: Resolver, following: Following, clock: Callable[[], float]
+    ) -> None:
         self.settings = settings
         self.gate = Gate(clock)
         self._names = served
         self._recursion = Recursion(resolver, served.zones, clock)
         self._clock = clock
+        self._following = following
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._updates = Updates(served, clock)
+        self._once = Once(clock)
 
     def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
         """Answer a UDP request, now or later; too many that wait are dropped.
@@ -62,8 +81,8 @@ class Owner:
         sound = False
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
-            if isinstance(answer, Exchange):
-                self._updates.datagram(answer, address, send)
+            if isinstance(answer, Update):
+                self._begin_update(answer, address, send)
             sound = True
         finally:
             if not sound:
@@ -73,12 +92,20 @@ class Owner:
         elif callable(answer):
             self._later(answer, packet, send)
 
+    def _begin_update(self, update: Update, address: bytes, send: Send) -> None:
+        packet = update.exchange.message.wire
+        if update.known:
+            self._once.do(packet, address, send, lambda done: update.begin(packet, done))
+        else:
+            # Who may not change anything has nothing kept for him.
+            update.begin(packet, send)
+
     async def message(self, wire: bytes, peer: Peer) -> bytes | Iterable[bytes] | None:
         """Answer a TCP request, a transfer with many messages."""
         answer = self._begin(wire, peer.host, tcp=True)
-        if isinstance(answer, Exchange):
+        if isinstance(answer, Update):
             done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-            self._updates.begin(answer, lambda reply: None if done.done() else done.set_result(reply))
+            answer.begin(wire, lambda reply: None if done.done() else done.set_result(reply))
             return await done
         return await answer() if callable(answer) else answer
 
@@ -105,22 +132,28 @@ class Owner:
             if answer != SILENCE:
                 send(answer)
 
-    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Exchange | Work | None:
-        """Answer at once, or return the work that will; an update is returned as it is."""
+    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Update | Work | None:
+        """Answer at once, or return what will."""
         address = _address(host)
         exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
+            # A signature by a key that we do not have is the primary's to check.  RFC 8945 §5.5
+            if exchange.unknown_key is not None and (update := self._for_primary(exchange.unknown_key)):
+                return update
             audit.rejected(exchange, host, tcp=tcp)
             proved = tcp or (exchange.exchange is not None and exchange.exchange.proved)
             return self._fit(address.packed, exchange.reply, proved=proved)
         opcode = exchange.message.opcode
-        if opcode == Opcode.QUERY and tcp and transfer.is_asked(exchange.message):
-            return partial(self._transfer, exchange)
+        if opcode == Opcode.QUERY and transfer.is_asked(exchange.message, tcp=tcp):
+            return partial(self._transfer if tcp else self._increment, exchange)
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
-            return exchange
-        answer = audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
+            return self._for_primary(exchange) or self._own_update(exchange)
+        if opcode == Opcode.NOTIFY:
+            answer = self._notified(exchange)
+        else:
+            answer = audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
         return self._fit(address.packed, answer, proved=exchange.proved)
 
     def _fit(self, host: bytes, answer: bytes | None, *, proved: bool) -> bytes | None:
@@ -128,7 +161,7 @@ class Owner:
         return answer if proved or answer is None else self.gate.fit(host, answer)
 
     def _query(self, exchange: Exchange) -> bytes | Work | None:
-        answer = query.answer(exchange, self._names.zones, self._names.closed, self.settings.mark)
+        answer = query.answer(exchange, self._names.ground, self.settings.mark)
         if isinstance(answer, query.Follow):
             return partial(self._completed, exchange, self._recursion.follow, answer)
         if isinstance(answer, query.PassOn):
@@ -148,28 +181,79 @@ class Owner:
 
     async def _transfer(self, exchange: Exchange) -> bytes | Iterable[bytes]:
         try:
-            content = await self._transferred(exchange)
+            content, what = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
             return failure(exchange, e.code, e.ede)
         messages = transfer.messages(exchange.message, content)
         if isinstance(exchange.signed, tsig.Signed):
-            return tsig.sign_stream(messages, exchange.signed, self._clock)
-        return messages
+            messages = sign_stream(messages, exchange.signed, self._clock)
+        return audit.given(exchange, messages, what, self._clock)
 
-    async def _transferred(self, exchange: Exchange) -> Iterable[Record]:
-        """Return the records that an AXFR or IXFR gets; raises Refused."""
+    async def _increment(self, exchange: Exchange) -> bytes:
+        """Answer an IXFR over UDP.  RFC 1995 §2"""
+        try:
+            content, what = await self._transferred(exchange)
+        except Refused as e:
+            audit.transfer_refused(exchange, e)
+            return failure(exchange, e.code, e.ede)
+        whole_or_soa = transfer.datagram(exchange, content, int(self._clock()))
+        (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
+        return answer
+
+    async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Given]:
+        """Return the records that an AXFR or IXFR gets, and what they are; raises Refused."""
         question = exchange.message.questions[0]
         zone = self._names.zones.get(question.name.lower())
         if zone is None or question.rclass != types.IN:
             raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(question.name)}", Ede.NOT_AUTHORITATIVE)
         if not transfer.may_transfer(self._names.options[zone.apex].allow_transfer, exchange.caller):
             raise Refused(Rcode.REFUSED, f"{exchange.caller.text} may not fetch the zone", Ede.PROHIBITED)
+        if zone.apex in self._names.expired:
+            raise Refused(Rcode.SERVFAIL, "the zone is not fetched, or has expired", why_unserved(zone))
         if question.type == types.AXFR:
-            return transfer.whole(zone)
+            return transfer.whole(zone), audit.Given(transfer.Form.WHOLE, None, zone.serial)
         serial = transfer.wanted_serial(exchange.message)
         history = await self._names.history(zone.apex, serial)
-        return transfer.increment(zone, serial, history)
+        form = transfer.form_of(zone, serial, history)
+        return transfer.increment(zone, serial, history), audit.Given(form, serial, zone.serial)
+
+    def _notified(self, exchange: Exchange) -> bytes:
+        """Take a primary's word that a zone has changed.  RFC 1996 §3.11"""
+        try:
+            self._following.notified(exchange)
+        except Refused as e:
+            audit.notify_refused(exchange, e)
+            return failure(exchange, e.code, e.ede)
+        return exchange.finish(Reply(flags=Flag.AA))
+
+    def _own_update(self, exchange: Exchange) -> Update:
+        known = self._updates.is_known(exchange)
+        return Update(exchange, known, lambda packet, done: self._updates.begin(exchange, done))
+
+    def _for_primary(self, exchange: Exchange) -> Update | None:
+        """Return an update that goes to its zone's primary; None for others, and when the zone does not do so."""
+        questions = exchange.message.questions
+        apex = questions[0].name.lower() if questions else b""
+        if exchange.message.opcode != Opcode.UPDATE or apex not in self._following.zones:
+            return None
+        if not self._names.options[apex].forward_updates:
+            return None
+        work = partial(self._pass_update_on, exchange, apex)
+        known = isinstance(exchange.signed, tsig.Signed)
+        return Update(exchange, known, lambda packet, done: self._later(work, packet, done))
+
+    async def _pass_update_on(self, exchange: Exchange, apex: bytes) -> bytes:
+        """Return the primary's answer, its signature included.  RFC 2136 §6"""
+        try:
+            answer = await self._following.pass_on(exchange.message.wire, apex)
+            if len(answer) > exchange.limit:
+                raise Refused(Rcode.SERVFAIL, f"the primary's answer has {len(answer)} octets", Ede.OTHER)
+        except Refused as e:
+            audit.refused(exchange, apex, e)
+            return failure(exchange, e.code, e.ede, int(self._clock()))
+        audit.passed_on(exchange, apex, answer)
+        return answer
 
 
 @lru_cache(maxsize=1024)

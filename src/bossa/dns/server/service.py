@@ -21,7 +21,9 @@ from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
+from bossa.dns.query import Ground
 from bossa.dns.routes import Rules as ForwardRules
+from bossa.dns.secondary import is_fetched
 from bossa.dns.server import audit
 from bossa.dns.tsig import Key
 from bossa.dns.zone import RRset, RRsetChange, Step, Zone
@@ -39,6 +41,7 @@ Send = Callable[[bytes], Awaitable[None]]
 # Hears how an edit ended: the step, None when nothing changed, or why it was not done.
 Settled = Callable[[Step | Declined | StoreFailed | None], None]
 OpenKey = Callable[[KeyRow], Key]
+Watcher = Callable[[bytes], None]
 
 
 @dataclass(slots=True)
@@ -90,6 +93,10 @@ class Names:
         self.reserved = Reserved(self.closed, self.expired, self.overruled)
         # Told of every zone that we begin to answer for, so that nobody remembers what others say of its names.
         self.on_arrival: Callable[[bytes], object] = lambda apex: None
+        # When a primary last confirmed a secondary zone, in seconds since 1970.
+        self.contacts: dict[bytes, int] = {}
+        # Each is called with the apex of a zone that came, went, or has other options or records.
+        self.watchers: list[Watcher] = []
         self._parsed: dict[bytes, Rules] = {}
         self._store = store
         self._publish = publish
@@ -107,8 +114,15 @@ class Names:
         for apex, options in self._store.zones():
             self._set_options(apex, options)
             self.zones[apex] = Zone(apex, self._store.load(apex))
+            self._judge(apex)
         self.keys |= {row.name: open_key(row) for row in self._store.tsig_keys()}
         self.rules |= self._store.rules()
+        self.contacts |= self._store.contacts()
+
+    @property
+    def ground(self) -> Ground:
+        """What questions are asked of."""
+        return Ground(self.zones, self.closed, self.expired)
 
     def policy(self, apex: bytes) -> Rules:
         """Return the rules of a zone, those of all zones after its own."""
@@ -164,6 +178,7 @@ class Names:
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
+            self._tell(*{step.apex for step in steps})
         self._make_known(batch, *self._first_delta(steps))
 
     def _first_delta(self, steps: list[Step]) -> tuple[Delta, list[bytes]]:
@@ -243,7 +258,7 @@ class Names:
 
     def _is_writable(self, apex: bytes) -> bool:
         """Tell whether a zone's records are decided here, and not by a primary elsewhere."""
-        return apex in self.options
+        return apex in self.options and not self.options[apex].primaries
 
     async def create_zone(
         self,
@@ -256,7 +271,9 @@ class Names:
         """Store and serve a zone; with ``replace`` in the place of the one that is there."""
         async with self._reshaping:
             old = self.zones.get(apex)
-            if old is not None and not replace:
+            if replace:
+                self._expect(apex)
+            elif old is not None:
                 raise Refused(Rcode.YXDOMAIN, f"there is a zone {names.to_text(apex)} already")
             content = list(rrsets)
             options = options or self.options.get(apex) or ZoneOptions()
@@ -266,6 +283,8 @@ class Names:
                 again = self._preparer.arrived(zone) | set(old.names() if old else ())
                 self.zones[apex] = zone
                 self._set_options(apex, options)
+                self._judge(apex)
+            self._tell(apex)
             self.on_arrival(apex)
             await self._publish_zone(zone, again, old)
 
@@ -284,6 +303,7 @@ class Names:
                     self.zones[zone.apex] = zone
                     self._set_options(zone.apex, options)
                     self.on_arrival(zone.apex)
+            self._tell(*contents)
             await self._published(self._preparer.zone_forms(*new))
             names_of_all = again.union(*(self._preparer.zone_names(zone) for zone in new))
             await self._publish_names(_deepest_first(names_of_all))
@@ -299,8 +319,10 @@ class Names:
                 for reason in (self.expired, self.overruled):
                     reason.discard(apex)
                 self.closed.pop(apex, None)
+                self.contacts.pop(apex, None)
                 self.rules.pop(apex, None)
                 self._parsed.pop(apex, None)
+            self._tell(apex)
             await self._publish_names(_deepest_first(self._preparer.departed(zone)), zone)
             await self._published(self._preparer.without_forms(zone))
 
@@ -310,9 +332,12 @@ class Names:
             async with self._changing:
                 self._expect(apex)
                 await self._store.set_options(apex, options)
-                was_closed = self.closed.get(apex)
+                was_closed, was_reserved = self.closed.get(apex), apex in self.reserved
                 self._set_options(apex, options)
-            if self.closed.get(apex) != was_closed:
+                if not options.primaries:
+                    await self._forget_contact(apex)
+            self._tell(apex)
+            if self.closed.get(apex) != was_closed or (apex in self.reserved) != was_reserved:
                 zone = self.zones[apex]
                 await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
 
@@ -324,9 +349,32 @@ class Names:
                 if (apex in reason) is reserved:
                     return
                 (reason.add if reserved else reason.discard)(apex)
+            self._tell(apex)
             self.on_arrival(apex)
             zone = self.zones[apex]
             await self._publish_zone(zone, self._preparer.arrived(zone) | set(zone.names()))
+
+    async def note_contact(self, apex: bytes, when: int) -> None:
+        """Store when a primary confirmed a zone."""
+        self._expect(apex)
+        await self._store.put_contact(apex, when)
+        self.contacts[apex] = when
+
+    async def _forget_contact(self, apex: bytes) -> None:
+        """Let a zone be one that never had a primary."""
+        self.expired.discard(apex)
+        if self.contacts.pop(apex, None) is not None:
+            await self._store.put_contact(apex, None)
+
+    def _judge(self, apex: bytes) -> None:
+        """Keep a secondary zone that came from being served while it is yet to be fetched for the first time."""
+        if self.options[apex].primaries and not is_fetched(self.zones[apex]):
+            self.expired.add(apex)
+
+    def _tell(self, *apexes: bytes) -> None:
+        for apex in apexes:
+            for watcher in self.watchers:
+                watcher(apex)
 
     def _expect(self, apex: bytes) -> None:
         if apex not in self.zones:

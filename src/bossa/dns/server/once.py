@@ -1,0 +1,62 @@
+"""What is done once, however often its datagram comes: an update.
+
+A client that asks again before it has heard, or because the answer was lost,
+gets the first answer.  Answers are kept for a while, and only so many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bossa.dns.errors import Rcode
+
+_KEEP_SECONDS = 30.0
+_MOST = 4096
+
+# Takes an answer.
+Done = Callable[[bytes], None]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An answer, None while it is in the making."""
+
+    answer: bytes | None
+    until: float
+
+
+class Once:
+    """Remembers what was done for whom; ``clock`` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept: OrderedDict[tuple[bytes, bytes], _Kept] = OrderedDict()
+
+    def do(self, packet: bytes, address: bytes, send: Done, begin: Callable[[Done], None]) -> None:
+        """Begin, unless it was begun before; the answer goes to ``send`` in either case, at once or later."""
+        key = (address, hashlib.sha256(packet).digest())
+        kept = self._kept.get(key)
+        if kept is not None:
+            if kept.answer is not None:
+                send(kept.answer)
+            return
+        self._keep(key)
+
+        def done(answer: bytes) -> None:
+            if answer[3] & 0xF == Rcode.SERVFAIL:
+                # What failed by our own fault may go well the next time.
+                self._kept.pop(key, None)
+            elif (kept := self._kept.get(key)) is not None:
+                kept.answer = answer
+            send(answer)
+
+        begin(done)
+
+    def _keep(self, key: tuple[bytes, bytes]) -> None:
+        now = self._clock()
+        while self._kept and (len(self._kept) >= _MOST or next(iter(self._kept.values())).until < now):
+            self._kept.popitem(last=False)
+        self._kept[key] = _Kept(None, now + _KEEP_SECONDS)
