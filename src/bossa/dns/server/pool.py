@@ -283,9 +283,11 @@ class Pool:
         assert orders is not None and orders.progress.fd is not None, "they were just made"
         fds = [orders.progress.fd, there.fileno(), asks_there.fileno(), *(sock.fileno() for sock in worker.sockets)]
         try:
-            worker.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bossa.dns.server.worker", *map(str, (*self._sizes, *fds)),
-                pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
+            worker.process = await _whole(
+                asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "bossa.dns.server.worker", *map(str, (*self._sizes, *fds)),
+                    pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
+                )
             )  # fmt: skip
         finally:
             there.close()
@@ -391,6 +393,18 @@ class Pool:
 
     def _hand_over(self, sock: socket.socket, address: bytes, packet: bytes) -> None:
         self._datagram(packet, address, lambda answer: _reply(sock, answer, address))
+
+
+async def _whole(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Wait for a process to start; one that starts while we are cancelled is killed, since nobody else knows of it."""
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        process = await task
+        process.kill()
+        await process.wait()
+        raise
 
 
 def _reply(sock: socket.socket, answer: bytes, address: bytes) -> None:
