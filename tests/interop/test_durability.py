@@ -20,6 +20,8 @@ from bossa.testing.domain import Domain, TsigKey
 
 NOERROR, SERVFAIL = 0, 2
 CLIENTS = 8
+# Messages carried out at least between two kills.
+EACH_TIME = 40
 
 
 class Updater(threading.Thread):
@@ -118,6 +120,7 @@ def kill_under_load(domain: Domain, kills: int, pause: Callable[[], float]) -> i
     for _ in range(kills):
         settled = [updater.acknowledged for updater in updaters]
         time.sleep(pause())
+        work_done(updaters, sum(settled))
         domain.kill()
         for updater in updaters:
             assert updater.paused.wait(20)
@@ -129,6 +132,14 @@ def kill_under_load(domain: Domain, kills: int, pause: Callable[[], float]) -> i
         for updater in updaters:
             updater.go_on.set()
     return finish(domain, updaters, first)
+
+
+def work_done(updaters: list[Updater], before: int) -> None:
+    """Wait until the clients had some messages carried out, however slow the machine is at the moment."""
+    deadline = time.monotonic() + 20
+    while sum(updater.acknowledged for updater in updaters) < before + EACH_TIME:
+        assert time.monotonic() < deadline, "the updates do not come forward"
+        time.sleep(0.01)
 
 
 def finish(domain: Domain, updaters: list[Updater], first: int) -> int:
