@@ -18,6 +18,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast, get_args
 
 from bossa.dns import names, types
@@ -42,7 +43,12 @@ class Caller(NamedTuple):
     @property
     def text(self) -> str:
         """The caller as a log line has it."""
-        return f"key:{names.to_text(self.key)}" if self.key else f"net:{self.address}"
+        return _caller_text(self)
+
+
+@lru_cache(maxsize=1024)
+def _caller_text(caller: Caller) -> str:
+    return f"key:{names.to_text(caller.key)}" if caller.key else f"net:{caller.address}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +141,21 @@ def _types(mnemonics: Sequence[str]) -> frozenset[int] | None:
     return numbers
 
 
-@dataclass(frozen=True, slots=True)
 class Rules:
     """The policy of one zone: its own rules, then those of all zones."""
 
-    rules: tuple[Rule, ...] = ()
+    __slots__ = ("_keys", "_networks", "rules")
+
+    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
+        self.rules = rules
+        self._keys = frozenset(rule.key for rule in rules if rule.key is not None)
+        self._networks = tuple(rule.network for rule in rules if rule.network is not None)
 
     def knows(self, caller: Caller) -> bool:
-        """Tell whether any rule speaks of the caller."""
-        return any(rule.names_caller(caller) for rule in self.rules)
+        """Tell whether any rule speaks of the caller; see :meth:`Rule.names_caller`."""
+        if caller.key is not None:
+            return caller.key in self._keys
+        return any(caller.address in network for network in self._networks)
 
     def reach(self, caller: Caller, owner: bytes) -> bool:
         """Tell whether any rule lets the caller change anything at ``owner``."""

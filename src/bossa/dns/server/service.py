@@ -156,6 +156,7 @@ class Names:
         """Take edits from the queue, batch after batch, until cancelled."""
         while True:
             await self._edited.wait()
+            await self._gather()
             async with self._changing:
                 batch = [self._edits.popleft() for _ in range(min(_BATCH, len(self._edits)))]
                 if not self._edits:
@@ -166,6 +167,13 @@ class Names:
                     # A bug, or the end: nobody is left waiting.
                     _settle(batch, StoreFailed("the server met an error of its own"))
                     raise
+
+    async def _gather(self) -> None:
+        """Let more edits come in as long as each turn of the loop brings some: they share one commit."""
+        seen = 1
+        while seen < len(self._edits) < _BATCH:
+            seen = len(self._edits)
+            await asyncio.sleep(0)
 
     async def _carry_out(self, batch: list[_Edit]) -> None:
         steps = self._decide(batch)
