@@ -42,8 +42,12 @@ class Office:
 
     def give(self, delta: Delta) -> None:
         """Give a delta to the worker and say that it is in force."""
+        self.tell(Order.DELTA, delta.encode())
+
+    def tell(self, order: Order, payload: bytes) -> None:
+        """Give an order to the worker and say that it is in force."""
         self.given += 1
-        self.orders.sendall(encode_order(Order.DELTA, self.given, delta.encode()))
+        self.orders.sendall(encode_order(order, self.given, payload))
         self.progress.in_force = self.given
 
     def ask(self, name: str = "host.t") -> list[bytes]:
@@ -128,12 +132,19 @@ def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Office) -> 
     assert desk.progress.applied == 2
 
 
+def test_orders_that_nobody_asks_for_are_taken_in_all_the_same(desk: Office) -> None:
+    for number in range(1, 200):
+        desk.give(delta(bytes((192, 0, 2, number))))
+    deadline = time.monotonic() + 10
+    while desk.progress.applied < 199:
+        assert time.monotonic() < deadline, "orders are left where they are"
+        time.sleep(0.01)
+
+
 def test_who_may_recurse_can_change_at_any_time(desk: Office) -> None:
     desk.give(delta(b"\x01\x01\x01\x01"))
     for networks, expected in (("127.0.0.0/8", 0x80), ("10.0.0.0/8", 0), ("127.0.0.1/32", 0x80)):
-        desk.orders.sendall(encode_order(Order.NEAR, 0, nearness.encode([ipaddress.ip_network(networks)])))
-        desk.orders.sendall(encode_order(Order.HERE))
-        desk.orders.recv(4096)
+        desk.tell(Order.NEAR, nearness.encode([ipaddress.ip_network(networks)]))
         for _ in range(2):
             desk.client.send(packets.query("host.t"))
             assert desk.client.recv(4096)[3] & 0x80 == expected

@@ -23,7 +23,7 @@ MOST_ASKS = ASKS_SIZE + 66000
 
 
 class Order(IntEnum):
-    """The kinds of frames on ``orders``; the number that goes along is a delta's sequence number."""
+    """The kinds of frames on ``orders``; those of the owner have sequence numbers."""
 
     DELTA = 1
     LIVE = 2

@@ -1,7 +1,7 @@
 """The owner's end of the stream to one worker: what it is told, in order, and what is in force there.
 
 Writing is done at once; what the kernel does not take waits here, in order.
-A delta is in force when all of it is with the kernel: from then on the worker
+An order is in force when all of it is with the kernel: from then on the worker
 can be made to read it (see :mod:`bossa.dns.server.progress`).
 """
 
@@ -41,17 +41,17 @@ class Orders:
 
     @property
     def behind(self) -> int:
-        """How many deltas the worker has yet to take in."""
+        """How many orders the worker has yet to take in."""
         return self.sent - self.progress.applied
 
     def give(self, delta: bytes) -> bool:
         """Give a delta; tell whether it is in force."""
-        self.sent += 1
         self.tell(Order.DELTA, delta)
         return not self._backlog
 
     def tell(self, order: Order, payload: bytes = b"") -> None:
         """Give an order."""
+        self.sent += 1
         if self.ended.done():
             return
         frame = encode_order(order, self.sent, payload)

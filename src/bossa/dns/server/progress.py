@@ -1,6 +1,6 @@
 """How far a worker has to be and how far it is: two numbers in memory that it shares with the owner.
 
-The owner gives a worker a delta and only then says that it is in force.  The
+The owner gives a worker an order and only then says that it is in force.  The
 worker looks at that number after it has received questions and before it
 answers them, and first takes in what it lacks.  So whoever asks after he was
 told of a change sees it, and nobody waits for the worker's word.  Each number
@@ -36,7 +36,7 @@ class Progress:
 
     @property
     def in_force(self) -> int:
-        """The delta that answers have to show; the owner sets it."""
+        """The order that answers have to follow; the owner sets it."""
         return self._numbers[_IN_FORCE]
 
     @in_force.setter
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def applied(self) -> int:
-        """The last delta that was taken in; the worker sets it."""
+        """The last order that was taken in; the worker sets it."""
         return self._numbers[_APPLIED]
 
     @applied.setter

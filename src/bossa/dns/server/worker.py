@@ -36,6 +36,10 @@ from bossa.net.udp import Batches, open_batch
 # Seconds between two reports of the counters.
 _REPORT_EVERY = 1.0
 _POLL_MS = 1000
+# Orders that come in such a time are taken in together, if no question wants them sooner: being woken for each costs
+# more than the order.  After as much as this, they are awaited: more may follow, and the owner wait for room.
+_REST = 0.05
+_MUCH = 1 << 14
 # Batches of one socket before the others and the orders get their turn.
 _TURNS = 4
 _STREAM_READ = 1 << 20
@@ -67,20 +71,32 @@ class Worker:
         self._lost = 0
         self._reported = 0.0
         self._running = True
+        self._live = False
+        # When orders are awaited again; 0 while they are.
+        self._resting = 0.0
 
     def run(self) -> None:
         """Serve until told to stop or the owner is gone."""
         orders = self._orders.fileno()
         while self._running:
-            for fd, _ in self._poll.poll(_POLL_MS):
+            for fd, _ in self._poll.poll(_REST * 1000 if self._resting else _POLL_MS):
                 if fd == orders:
-                    self._take_orders()
+                    self._rest(self._take_orders())
                 else:
                     self._serve(*self._doors[fd])
             now = time.monotonic()
+            if self._resting and now > self._resting:
+                self._resting = 0.0
+                self._poll.register(self._orders, select.POLLIN)
             if now - self._reported > _REPORT_EVERY:
                 self._reported = now
                 self._report()
+
+    def _rest(self, size: int) -> None:
+        """Leave orders alone for a moment, after a few of them."""
+        if self._live and size < _MUCH:
+            self._poll.unregister(self._orders)
+            self._resting = time.monotonic() + _REST
 
     def _serve(self, batch: Batches, answer: Answer) -> None:
         """Answer what has come in on one socket."""
@@ -128,7 +144,8 @@ class Worker:
                 raise
             self._lost += count
 
-    def _take_orders(self) -> None:
+    def _take_orders(self) -> int:
+        """Wait for orders and take them in; return how many octets came."""
         size = self._orders.recv_into(self._read)
         if not size:
             self._running = False
@@ -143,14 +160,15 @@ class Worker:
             self._obey(order, sequence, bytes(pending[at : at + size]))
             at += size
         del pending[:at]
+        return size
 
     def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
         self._desk.take(order, payload)
-        if order is Order.DELTA:
-            self._applied = self._progress.applied = sequence
-        elif order is Order.HERE:
+        self._applied = self._progress.applied = max(self._applied, sequence)
+        if order is Order.HERE:
             self._orders.sendall(encode_order(Order.HERE))
         elif order is Order.LIVE:
+            self._live = True
             for fd in self._doors:
                 self._poll.register(fd, select.POLLIN)
         elif order is Order.STOP:
