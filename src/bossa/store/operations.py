@@ -99,7 +99,10 @@ _RAISE_FLOOR = "update scope set floor = $1 where name = $2 and floor < $1"
 _CLEAR_ITEMS = "delete from item where scope = $1"
 _CLEAR_HISTORY = "delete from history where scope = $1"
 _KEEP = "update scope set keep = $1 where name = $2"
-_ADD_STEP = "insert into history(scope, step, serial_from, serial_to, deleted, added) values($1, $2, $3, $4, $5, $6)"
+_ADD_STEP = (
+    "insert into history(scope, step, serial_from, serial_to, deleted, added)"
+    " values($1, (select coalesce(max(step), 0) + 1 from history where scope = $1), $2, $3, $4, $5)"
+)
 _TRIM = "delete from history where scope = $1 and step <= $2"
 _LAST_STEP = "select coalesce(max(step), 0) from history where scope = $1"
 _GET = "select val from item where scope = $1 and key = $2 and val is not null"
@@ -107,7 +110,11 @@ _PAGE = "select key, val from item where scope = $1 and key > $2 and val is not 
 _FIRST_PAGE = "select key, val from item where scope = $1 and val is not null order by key limit $2"
 _SCOPE = "select rev, floor from scope where name = $1"
 _SINCE = "select key, val from item where scope = $1 and rev > $2 order by rev, key"
-_FIND_STEP = "select max(step) from history where scope = $1 and serial_from = $2"
+# Steps that are due to be trimmed are not there any more.
+_FIND_STEP = (
+    "select max(step) from history where scope = $1 and serial_from = $2"
+    " and step > (select max(step) from history where scope = $1) - (select keep from scope where name = $1)"
+)
 _STEPS = "select serial_from, serial_to, deleted, added from history where scope = $1 and step >= $2 order by step"
 
 
@@ -145,18 +152,21 @@ def steps(
     """
     rev, keep = yield from _bump(scope, expect, max(1, len(history)))
     yield from _write(scope, rev, items, max(1, len(history)))
-    told = [row for row in history if row.serial_from != row.serial_to]
-    if told and keep > 0:
-        [(last,)] = yield Query(_LAST_STEP, (scope,))
-        for number, row in enumerate(told, last + 1):
-            yield Query(_ADD_STEP, (scope, number, *row))
-        yield Query(_TRIM, (scope, last + len(told) - keep))
+    for row in history if keep > 0 else ():
+        if row.serial_from != row.serial_to:
+            yield Query(_ADD_STEP, (scope, *row))
+    if rev // SWEEP_EACH > (rev - len(history)) // SWEEP_EACH:
+        yield from _trim(scope, keep)
     return rev
 
 
 def keep_history(scope: str, keep: int) -> Operation[None]:
     """Set how many steps of history a scope keeps, and forget those beyond."""
     yield Query(_KEEP, (keep, scope))
+    yield from _trim(scope, keep)
+
+
+def _trim(scope: str, keep: int) -> Operation[None]:
     [(last,)] = yield Query(_LAST_STEP, (scope,))
     yield Query(_TRIM, (scope, last - keep))
 
