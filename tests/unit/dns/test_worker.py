@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,24 +57,32 @@ class Office:
         return [rdata for _, rtype, _, _, rdata in packets.records(self.client.recv(4096)) if rtype == packets.A]
 
 
-@pytest.fixture
-def desk() -> Iterator[Office]:
+@contextmanager
+def opened() -> Iterator[tuple[Office, Worker]]:
+    """Yield a worker that does nothing by itself, and what is on the other side of its channels."""
     orders, orders_there = socket.socketpair()
     asks, asks_there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     (door,) = udp.open_sockets("127.0.0.1", 0)
     progress = Progress()
-    thread = threading.Thread(target=Worker(DESK(), progress, orders_there, asks_there, [door]).run)
     with orders, orders_there, asks, asks_there, door, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        asks_there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        asks.settimeout(5)
+        client.settimeout(5)
+        client.connect(door.getsockname())
+        office = Office(orders, asks, client, progress)
+        office.tell(Order.LIVE, b"")
+        yield office, Worker(DESK(), progress, orders_there, asks_there, [door])
+
+
+@pytest.fixture
+def desk() -> Iterator[Office]:
+    with opened() as (office, worker):
+        thread = threading.Thread(target=worker.run)
         thread.start()
         try:
-            asks_there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-            asks.settimeout(5)
-            client.settimeout(5)
-            client.connect(door.getsockname())
-            orders.sendall(encode_order(Order.LIVE))
-            yield Office(orders, asks, client, progress)
+            yield office
         finally:
-            orders.shutdown(socket.SHUT_WR)
+            office.orders.shutdown(socket.SHUT_WR)
             thread.join(5)
         assert not thread.is_alive()
 
@@ -96,14 +105,31 @@ def test_a_question_longer_than_the_owners_buffer_is_lost_and_the_next_one_asked
     assert (index, packet) == (0, b"the next one")
 
 
+def test_orders_that_were_taken_in_for_a_question_are_not_waited_for_again() -> None:
+    """Both are there when the worker looks, and the question comes first."""
+    with opened() as (office, worker):
+        worker.turn()
+        office.give(delta(b"\x01\x01\x01\x01"))
+        worker.turn()
+        time.sleep(0.06)
+        worker.turn()
+        office.give(delta(b"\x02\x02\x02\x02"))
+        office.client.send(packets.query("host.t"))
+        turn = threading.Thread(target=worker.turn, daemon=True)
+        turn.start()
+        turn.join(5)
+        assert not turn.is_alive()
+        assert b"\x02\x02\x02\x02" in office.client.recv(4096)
+
+
 def test_questions_of_one_batch_travel_together(desk: Office) -> None:
     # The worker stops to take in what is in force and is not there yet; meanwhile questions gather.
-    desk.progress.in_force = 1
+    desk.progress.in_force = 2
     desk.client.send(b"first")
     time.sleep(0.1)
     for number in range(3):
         desk.client.send(b"question %d" % number)
-    desk.orders.sendall(encode_order(Order.DELTA, 1, Delta().encode()))
+    desk.orders.sendall(encode_order(Order.DELTA, 2, Delta().encode()))
     seen: list[bytes] = []
     while len(seen) < 4:
         seen += [packet for _, _, packet in decode_asks(desk.asks.recv(65535))]
@@ -120,7 +146,7 @@ def test_an_answer_shows_every_change_that_is_in_force(desk: Office) -> None:
 def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Office) -> None:
     desk.give(delta(b"\x01\x01\x01\x01"))
     assert desk.ask() == [b"\x01\x01\x01\x01"]
-    desk.progress.in_force = 2
+    desk.progress.in_force = 3
     desk.client.send(packets.query("host.t"))
     desk.client.settimeout(0.2)
     with pytest.raises(TimeoutError):
@@ -129,14 +155,14 @@ def test_no_answer_leaves_before_what_is_in_force_was_taken_in(desk: Office) -> 
     desk.give(delta(b"\x02\x02\x02\x02"))
     answer = desk.client.recv(4096)
     assert [rdata for _, rtype, _, _, rdata in packets.records(answer) if rtype == packets.A] == [b"\x02\x02\x02\x02"]
-    assert desk.progress.applied == 2
+    assert desk.progress.applied == 3
 
 
 def test_orders_that_nobody_asks_for_are_taken_in_all_the_same(desk: Office) -> None:
     for number in range(1, 200):
         desk.give(delta(bytes((192, 0, 2, number))))
     deadline = time.monotonic() + 10
-    while desk.progress.applied < 199:
+    while desk.progress.applied < 200:
         assert time.monotonic() < deadline, "orders are left where they are"
         time.sleep(0.01)
 

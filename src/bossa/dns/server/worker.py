@@ -77,20 +77,24 @@ class Worker:
 
     def run(self) -> None:
         """Serve until told to stop or the owner is gone."""
-        orders = self._orders.fileno()
         while self._running:
-            for fd, _ in self._poll.poll(_REST * 1000 if self._resting else _POLL_MS):
-                if fd == orders:
-                    self._rest(self._take_orders())
-                else:
-                    self._serve(*self._doors[fd])
-            now = time.monotonic()
-            if self._resting and now > self._resting:
-                self._resting = 0.0
-                self._poll.register(self._orders, select.POLLIN)
-            if now - self._reported > _REPORT_EVERY:
-                self._reported = now
-                self._report()
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait for something to do, and do it."""
+        for fd, _ in self._poll.poll(_REST * 1000 if self._resting else _POLL_MS):
+            if fd == self._orders.fileno():
+                # Serving a socket may have taken them in already.
+                self._rest(self._take_orders(socket.MSG_DONTWAIT))
+            else:
+                self._serve(*self._doors[fd])
+        now = time.monotonic()
+        if self._resting and now > self._resting:
+            self._resting = 0.0
+            self._poll.register(self._orders, select.POLLIN)
+        if now - self._reported > _REPORT_EVERY:
+            self._reported = now
+            self._report()
 
     def _rest(self, size: int) -> None:
         """Leave orders alone for a moment, after a few of them."""
@@ -144,9 +148,12 @@ class Worker:
                 raise
             self._lost += count
 
-    def _take_orders(self) -> int:
-        """Wait for orders and take them in; return how many octets came."""
-        size = self._orders.recv_into(self._read)
+    def _take_orders(self, how: int = 0) -> int:
+        """Take orders in, for which is waited unless ``how`` says otherwise; return how many octets came."""
+        try:
+            size = self._orders.recv_into(self._read, 0, how)
+        except BlockingIOError:
+            return 0
         if not size:
             self._running = False
         pending = self._pending
