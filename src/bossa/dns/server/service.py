@@ -186,8 +186,8 @@ class Names:
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
-            self._tell(*{step.apex for step in steps})
         self._make_known(batch, *self._first_delta(steps))
+        self._tell(*{step.apex for step in steps})
 
     def _first_delta(self, steps: list[Step]) -> tuple[Delta, list[bytes]]:
         """Return the delta of a batch, and the names for which it would be too large."""

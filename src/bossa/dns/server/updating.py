@@ -38,9 +38,9 @@ class Updates:
         zone = None
         try:
             zone = zone_of(exchange.message)
-            self._submit(exchange, zone, lambda outcome: done(self._answer(exchange, zone, outcome, started)))
+            self._submit(exchange, zone, lambda outcome: self._end(exchange, outcome, started, done))
         except Refused as e:
-            done(self._answer(exchange, zone, e, started))
+            self._decline(exchange, zone, e, done)
 
     def _submit(
         self, exchange: Exchange, apex: bytes, settled: Callable[[Step | Declined | StoreFailed | None], None]
@@ -60,19 +60,25 @@ class Updates:
 
         self._names.submit(apex, change, settled)
 
-    def _answer(
-        self, exchange: Exchange, zone: bytes | None, outcome: Step | Declined | StoreFailed | None, started: float
-    ) -> bytes:
-        """Return the answer, signed with the present time, and write down what happened."""
+    def _end(
+        self, exchange: Exchange, outcome: Step | Declined | StoreFailed | None, started: float, done: Done
+    ) -> None:
+        """Answer, signed with the present time (RFC 8945 §5.3), and write down what happened."""
+        if isinstance(outcome, Exception):
+            self._decline(exchange, zone_of(exchange.message), outcome, done)
+            return
         now = self._clock()
-        if isinstance(outcome, StoreFailed):
-            audit.not_stored(exchange, zone, outcome)
-            return failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY, int(now))
-        if isinstance(outcome, Refused):
-            audit.refused(exchange, zone, outcome)
-            return failure(exchange, outcome.code, outcome.ede, int(now))
-        assert not isinstance(outcome, Declined), "an update is declined as refused only"
+        done(exchange.finish(Reply(), now=int(now)))
         if outcome is not None:
             audit.changed(exchange, outcome)
         audit.accepted(now - started)
-        return exchange.finish(Reply(), now=int(now))
+
+    def _decline(self, exchange: Exchange, zone: bytes | None, why: Declined | StoreFailed, done: Done) -> None:
+        now = int(self._clock())
+        if isinstance(why, StoreFailed):
+            audit.not_stored(exchange, zone, why)
+            done(failure(exchange, Rcode.SERVFAIL, Ede.NOT_READY, now))
+            return
+        assert isinstance(why, Refused), "an update is declined as refused only"
+        audit.refused(exchange, zone, why)
+        done(failure(exchange, why.code, why.ede, now))
