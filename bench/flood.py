@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from bossa.dns.names import from_text
-from bossa.testing.bench import floods, machine, servers
+from bossa.testing.bench import floods, frame, machine, servers
 from bossa.testing.bench.figures import Figures, Sample, percentile, table
 from bossa.testing.bench.rounds import compare
-from bossa.testing.debian import TIERS, fetch, program
+from bossa.testing.debian import program
 
 ZONE = "bench.test"
 ADDRESSES = 10_000
@@ -42,15 +40,10 @@ def main(rest: Sequence[str]) -> int:
     """Run the comparison; ``bossa bench flood [--rate 5000] [--json]``."""
     options = _options(rest)
     names = options.servers.split(",")
-    try:
-        fetch(TIERS["bench"])
-        with machine.load_core(), ExitStack() as exits:
-            home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bossa-bench-")))
-            figures = _run(names, options, home, exits)
-    except servers.PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
+    figures = frame.run(lambda home, exits: _run(names, options, home, exits))
+    if figures is None:
         return 1
-    print(json.dumps(_as_json(figures, options), indent=1) if options.json else _report(figures, options))
+    print(frame.as_text(_as_json(figures, options)) if options.json else _report(figures, options))
     return 0
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import random
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import query
 
-from bossa.testing.bench import dnsperf, machine, servers
+from bossa.testing.bench import dnsperf, frame, servers
 from bossa.testing.bench.figures import Figures, Sample
 from bossa.testing.bench.rounds import compare
-from bossa.testing.debian import TIERS, fetch, program
+from bossa.testing.debian import program
 
 ZONE = query.ZONE
 PROBE = servers.Probe(f"h0.{ZONE}", own=False)
@@ -89,15 +87,10 @@ def main(rest: Sequence[str]) -> int:
     """Run the comparison; ``bossa bench forward [--servers bossa,dnsmasq] [--set main] [--json]``."""
     options = _options(rest)
     names = options.servers.split(",")
-    try:
-        fetch(TIERS["bench"])
-        with machine.load_core(), ExitStack() as exits:
-            home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bossa-bench-")))
-            figures = _run(names, options, home, exits)
-    except servers.PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
+    figures = frame.run(lambda home, exits: _run(names, options, home, exits))
+    if figures is None:
         return 1
-    print(json.dumps(query.as_json(figures, options), indent=1) if options.json else query.report(figures, options))
+    print(frame.as_text(query.as_json(figures, options)) if options.json else query.report(figures, options))
     return 0
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bossa.testing.bench import machine, servers, updates
+from bossa.testing.bench import frame, machine, servers, updates
 from bossa.testing.bench.figures import Figures, Sample, count, percentile, ratio, table
 from bossa.testing.bench.rounds import compare
-from bossa.testing.debian import TIERS, fetch, program
+from bossa.testing.debian import program
 from bossa.testing.domain import Domain
 
 ZONE = "bench.test"
@@ -39,18 +37,18 @@ zone "{zone}" {{ type primary; file "{home}/zone"; allow-update {{ key "{key}"; 
 def main(rest: Sequence[str]) -> int:
     """Run the comparison; ``bossa bench update [--clients 1,8] [--json]``."""
     options = _options(rest)
-    try:
-        fetch(TIERS["bench"])
-        with machine.load_core(), ExitStack() as exits:
-            home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="bossa-bench-")))
-            comparison = Comparison(options.servers.split(","), options, home, exits)
-            figures = {int(clients): comparison.run(int(clients)) for clients in options.clients.split(",")}
-            missing = comparison.missing()
-    except servers.PROBLEMS as problem:
-        print(f"error: {problem}", file=sys.stderr)
+    found = frame.run(lambda home, exits: _run(options, home, exits))
+    if found is None:
         return 1
-    print(json.dumps(_as_json(figures, missing), indent=1) if options.json else _report(figures, missing, options))
+    figures, missing = found
+    print(frame.as_text(_as_json(figures, missing)) if options.json else _report(figures, missing, options))
     return 1 if any(missing.values()) else 0
+
+
+def _run(options: argparse.Namespace, home: Path, exits: ExitStack) -> tuple[dict[int, list[Figures]], dict[str, int]]:
+    comparison = Comparison(options.servers.split(","), options, home, exits)
+    figures = {int(clients): comparison.run(int(clients)) for clients in options.clients.split(",")}
+    return figures, comparison.missing()
 
 
 def _options(rest: Sequence[str]) -> argparse.Namespace:
