@@ -348,6 +348,25 @@ def test_workers_learn_what_may_be_told_again_and_forget_what_is_forgotten() -> 
     run(main())
 
 
+def test_workers_forget_what_a_newer_answer_that_they_may_not_tell_replaces() -> None:
+    """Also when the owner has let go of the former one, which a worker may hold still."""
+    newer = {
+        "explained": lambda question: answer(question, NEW, ede=(dns.edns.EDEOption(4),)),
+        "not to be kept": lambda question: answer(question, f"{WWW} 0 A 192.0.2.3"),
+    }
+
+    async def main() -> None:
+        for say in newer.values():
+            talk = Talk(Upstream(A))
+            await talk.ask()
+            talk.resolver.cache.clear()
+            talk.upstream.say = say
+            await talk.ask()
+            assert [fill is None for _, fill in talk.fills] == [False, True]
+
+    run(main())
+
+
 def test_an_answer_that_was_under_way_when_its_name_was_forgotten_is_not_remembered() -> None:
     async def main() -> None:
         for forget in (
@@ -376,7 +395,7 @@ def test_workers_do_not_tell_what_others_say_of_names_in_our_zones() -> None:
         talk = Talk(Upstream(A), ours=lambda name: name == names.from_text(WWW))
         assert said(await talk.ask()) == said(await talk.ask()) == ("192.0.2.1", 300)
         assert len(talk.upstream.asked) == 1
-        assert talk.fills == talk.resolver.fills() == []
+        assert talk.fills == [(asked_key(asked(WWW)), None)] and talk.resolver.fills() == []
 
     run(main())
 
@@ -389,7 +408,8 @@ def test_a_chain_that_ends_in_nothing_in_a_zone_of_ours_is_not_told_by_workers_n
         )
         outcome = await talk.resolver.resolve(asked(WWW))
         assert talk.resolver.dead_end(outcome) == inner
-        assert talk.resolver.at_once(asked(WWW)) is None and talk.fills == []
+        assert talk.resolver.at_once(asked(WWW)) is None
+        assert talk.fills == [(asked_key(asked(WWW)), None)]
         await talk.resolver.resolve(asked(WWW))
         assert len(talk.upstream.asked) == 1
         talk.upstream.lines(f"{WWW} 300 CNAME inner.home.")
