@@ -8,7 +8,7 @@ many names, end with what is there.
 
 from __future__ import annotations
 
-from bossa.dns import names, rdata, types
+from bossa.dns import names, rdata, relay, types
 from bossa.dns.entry import alias_chain
 from bossa.dns.errors import Rcode
 from bossa.dns.lookup import MAX_CHAIN, Answer, Owned, Zones, lookup
@@ -44,12 +44,13 @@ class Chain:
         flags = Flag.AA if found.authoritative else 0
         return Reply(found.rcode, flags, found.answer, found.authority, found.additional)
 
-    def query(self, *, do: bool, cd: bool, edns_size: int) -> bytes:
-        """Return the question for ``next``, of the type and with the bits that the client asked for."""
+    def query(self, client: Edns | None, edns_size: int, *, cd: bool) -> bytes:
+        """Return the question for ``next``: type and bits are the client's, and the marks those of its question."""
         assert self.next is not None, "a chain that goes on"
         fixed = self._question.type.to_bytes(2, "big") + types.IN.to_bytes(2, "big")
         flags = Flag.RD | (Flag.CD if cd else 0)
-        return head(0, flags, (1, 0, 0, 1)) + self.next + fixed + encode_edns(Edns(edns_size, 0, do))
+        edns = Edns(edns_size, 0, client is not None and client.do, relay.marks(client))
+        return head(0, flags, (1, 0, 0, 1)) + self.next + fixed + encode_edns(edns)
 
     def take(self, message: Message) -> None:
         """Take in what somebody else answered for ``next``."""

@@ -99,6 +99,11 @@ def upstream_query(asked: Asked, message_id: int, *, edns: bool, mark: bytes = b
     return head(message_id, flags, (1, 0, 0, int(edns))) + asked.question + opt
 
 
+def marks(edns: Edns | None) -> tuple[tuple[int, bytes], ...]:
+    """Return the option with the marks that a question bears, for a question that is asked on its behalf."""
+    return ((HOPS_OPTION, hops),) if (hops := _hops(edns)) else ()
+
+
 def came_round(edns: Edns | None, mark: bytes) -> bool:
     """Tell whether a question has been passed on by the server of this mark before, or by far too many."""
     hops = _hops(edns)

@@ -8,7 +8,7 @@ from bossa.dns import names, relay, types
 from bossa.dns.chain import Chain
 from bossa.dns.errors import Rcode
 from bossa.dns.lookup import MAX_CHAIN, Zones, lookup
-from bossa.dns.message import Flag, Question
+from bossa.dns.message import Edns, Flag, Question
 from bossa.dns.rdata import to_text
 from bossa.dns.relay import Asked
 from tests.unit.dns.replies import answer
@@ -40,7 +40,7 @@ def follow(
     chain = Chain(ZONES, question, hidden, found)
     sent = []
     while chain.next is not None:
-        asked = Asked.decode(chain.query(do=False, cd=False, edns_size=1232))
+        asked = Asked.decode(chain.query(None, 1232, cd=False))
         sent.append(names.to_text(chain.next))
         lines = elsewhere[sent[-1]]
         rcode = int(lines[0]) if lines[:1] and lines[0].isdigit() else 0
@@ -145,7 +145,7 @@ def test_a_chain_of_too_many_names_ends_with_what_is_there() -> None:
     chain = Chain(zones, question, frozenset(), lookup(zones, question.name, types.A))
     count = 0
     while chain.next is not None:
-        asked = Asked.decode(chain.query(do=False, cd=False, edns_size=1232))
+        asked = Asked.decode(chain.query(None, 1232, cd=False))
         reply = answer(asked, f"{names.to_text(chain.next)} 60 CNAME n{count + 1}.home.test.")
         chain.take(relay.Message.decode(relay.client_reply(asked, reply, 65535)))
         count += 1
@@ -156,7 +156,7 @@ def test_a_chain_of_too_many_names_ends_with_what_is_there() -> None:
 def test_an_outside_name_that_leads_into_our_zone_is_completed_without_aa() -> None:
     question = Question(names.from_text("www.example.org."), types.A, types.IN)
     chain = Chain(ZONES, question, HIDDEN)
-    asked = Asked.decode(chain.query(do=True, cd=True, edns_size=1232))
+    asked = Asked.decode(chain.query(Edns(4096, 0, do=True), 1232, cd=True))
     assert asked.edns is not None and asked.edns.do and asked.flags & Flag.CD
     reply = answer(asked, "www.example.org. 60 CNAME a.home.test.", rcode=3)
     chain.take(relay.Message.decode(relay.client_reply(asked, reply, 65535)))
