@@ -136,7 +136,6 @@ class Server:
             own,
             rules=opening.forward_rules(settings),
             mark=self._mark,
-            edns_size=settings.dns.edns_size,
         )
         exits.callback(self._forwarder.close)
         self._resolver = self._new_resolver()
