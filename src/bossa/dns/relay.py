@@ -160,14 +160,13 @@ def in_case_of(answer: Answer, asked: Asked) -> Answer:
     return replace(answer, message=Message.decode(wire[:HEADER] + asked.question + wire[behind:]))
 
 
-def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:
+def client_reply(asked: Asked, answer: Answer, limit: int) -> bytes:
     """Return what the client gets: its ID, its question, an OPT only if it sent one, TC when it does not fit.
 
-    Extended errors of the resolver are passed on, ours (``notes``) after them.
+    Extended errors of the resolver are passed on.
     A code that only an OPT can carry becomes SERVFAIL for a client without.
     """
-    theirs = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
-    options = theirs + [ede_option(*note) for note in notes]
+    options = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
     if answer.truncated:
         return _cut(asked, answer.rcode, options, limit)
     return written(asked, answer.rcode, records(answer.message), options, limit)
