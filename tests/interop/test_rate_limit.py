@@ -134,6 +134,13 @@ def test_what_the_owner_answers_is_limited_too(domain_factory: DomainFactory) ->
         assert flood(domain, wire).was_limited
 
 
+def test_refusals_of_updates_and_transfers_are_limited_too(domain_factory: DomainFactory) -> None:
+    """Whoever may not do anything here may be forging somebody's address."""
+    domain = limited(domain_factory)
+    update = packets.update("bossa.test", packets.record("x.bossa.test", "A", "192.0.2.1"))
+    assert flood(domain, update, packets.query("bossa.test", "IXFR")).was_limited
+
+
 def test_random_names_of_a_zone_share_one_account(domain_factory: DomainFactory) -> None:
     """As in a flood by which a zone is to be used against others."""
     domain = limited(domain_factory)
