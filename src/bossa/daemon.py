@@ -136,7 +136,6 @@ class Server:
             own,
             rules=opening.forward_rules(settings),
             mark=self._mark,
-            edns_size=settings.dns.edns_size,
         )
         exits.callback(self._forwarder.close)
         self._resolver = self._new_resolver()
@@ -287,9 +286,9 @@ class Server:
     def _know_clients(self) -> None:
         """Take the settings of answers, with the secrets of this moment, and the rate limit over."""
         self._owner.settings = self._answer_settings()
-        limit = opening.rate_limit(self._settings)
-        self._owner.gate.use(limit)
-        self._pool.tell(Order.LIMIT, limit)
+        # What no worker answers all comes to the one owner.
+        self._owner.gate.use(opening.rate_limit(self._settings, 1))
+        self._pool.tell(Order.LIMIT, opening.rate_limit(self._settings, max(1, self._settings.dns.workers)))
         self._pool.tell(Order.OPTIONS, self._owner.settings.options.encode())
         self._pool.tell(Order.NEAR, nearness.encode(self._settings.dns.recursion))
 

@@ -127,10 +127,10 @@ def cookie_secrets(settings: Settings, file: CookieFile, now: float) -> tuple[by
     return tuple(one.octets for one in settings.dns.cookie_secret) or file.secrets(int(now))
 
 
-def rate_limit(settings: Settings) -> bytes:
-    """Return the rate limit of one of our processes; queries come to all of them alike."""
+def rate_limit(settings: Settings, processes: int) -> bytes:
+    """Return the rate limit of one of several processes to which the same questions come alike."""
     dns = settings.dns
-    return ratelimit.encode(dns.rate_limit, dns.rate_slip, dns.rate_exempt, max(1, dns.workers))
+    return ratelimit.encode(dns.rate_limit, dns.rate_slip, dns.rate_exempt, processes)
 
 
 def upstreams(settings: Settings) -> list[tuple[str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,9 +14,7 @@ import dns.name
 import dns.query
 import dns.rrset
 
-from bossa.net.holder import CannotListen
-from bossa.net.listen import open_stream
-from bossa.net.udp import open_sockets
+from bossa.testing.ports import one_port_for_both
 
 SOA = "ns.example.org. host.example.org. 1 3600 600 86400 900"
 
@@ -35,7 +32,7 @@ class FakeUpstream:
         # Whose SOA comes with negative answers: that of the name's parent, or this.
         self.apex: dns.name.Name | None = None
         self.use(*records)
-        self._udp, self._tcp = _one_port_for_both()
+        self._udp, self._tcp = one_port_for_both()
         self.address: tuple[str, int] = self._udp.getsockname()[:2]
         self._running = True
         self._threads = [threading.Thread(target=self._serve_udp), threading.Thread(target=self._serve_tcp)]
@@ -120,15 +117,6 @@ class FakeUpstream:
                     connection.settimeout(1)
                     query, _ = dns.query.receive_tcp(connection, time.time() + 1)
                     dns.query.send_tcp(connection, self.reply(query))
-
-
-def _one_port_for_both() -> tuple[socket.socket, socket.socket]:
-    while True:
-        (datagrams,) = open_sockets("127.0.0.1", 0)
-        try:
-            return datagrams, open_stream("127.0.0.1", datagrams.getsockname()[1])
-        except CannotListen:
-            datagrams.close()
 
 
 @contextmanager

@@ -123,15 +123,19 @@ def test_networks_of_ipv6_are_limited_too(domain_factory: DomainFactory) -> None
     domain.wait_for_log("answers limited.*::/56")
 
 
-def test_what_the_owner_answers_is_limited_too(domain_factory: DomainFactory) -> None:
-    """Refusals, queries with a client cookie only, and ANY are not prepared."""
-    domain = limited(domain_factory)
-    for wire in (
-        packets.query("elsewhere.example"),
-        packets.query("ns1.bossa.test", "A", packets.opt(options=COOKIE + b"\x00\x08" + CLIENT)),
-        packets.query("bossa.test", "ANY"),
-    ):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_the_owner_answers_is_limited_too(domain_factory: DomainFactory, workers: int) -> None:
+    """Refusals and ANY are not prepared; there is one owner to all workers."""
+    domain = limited(domain_factory, workers=workers)
+    for wire in (packets.query("elsewhere.example"), packets.query("bossa.test", "ANY")):
         assert flood(domain, wire).was_limited
+
+
+def test_refusals_of_updates_and_transfers_are_limited_too(domain_factory: DomainFactory) -> None:
+    """Whoever may not do anything here may be forging somebody's address."""
+    domain = limited(domain_factory)
+    update = packets.update("bossa.test", packets.record("x.bossa.test", "A", "192.0.2.1"))
+    assert flood(domain, update, packets.query("bossa.test", "IXFR")).was_limited
 
 
 def test_random_names_of_a_zone_share_one_account(domain_factory: DomainFactory) -> None:
@@ -153,6 +157,11 @@ def test_dig_comes_by_tcp_while_its_network_is_limited(domain_factory: DomainFac
         assert "ANSWER: 1" in done.stdout
     for _ in range(3 * RATE):
         assert packets.counts(domain.exchange(packets.query("ns1.bossa.test"), tcp=True))[1] == 1
+
+
+def test_a_client_cookie_alone_proves_nothing(domain_factory: DomainFactory) -> None:
+    cookie = packets.opt(options=COOKIE + b"\x00\x08" + CLIENT)
+    assert flood(limited(domain_factory), packets.query("ns1.bossa.test", "A", cookie)).was_limited
 
 
 def test_who_has_a_valid_cookie_has_no_limit(domain_factory: DomainFactory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import dns.edns
 import dns.message
@@ -19,7 +20,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.names import to_text
 from bossa.dns.query import Follow, Ground
 from bossa.dns.query import answer as decide
-from bossa.dns.relay import Answer, Asked, Unanswered
+from bossa.dns.relay import HOPS_OPTION, Answer, Asked, Unanswered
 from bossa.dns.remembered import FORGET, Fill, Forget
 from bossa.dns.server.recursion import Recursion
 from bossa.dns.server.resolver import ASKED, Patience, Resolver
@@ -348,6 +349,25 @@ def test_workers_learn_what_may_be_told_again_and_forget_what_is_forgotten() -> 
     run(main())
 
 
+def test_workers_forget_what_a_newer_answer_that_they_may_not_tell_replaces() -> None:
+    """Also when the owner has let go of the former one, which a worker may hold still."""
+    newer = {
+        "explained": lambda question: answer(question, NEW, ede=(dns.edns.EDEOption(4),)),
+        "not to be kept": lambda question: answer(question, f"{WWW} 0 A 192.0.2.3"),
+    }
+
+    async def main() -> None:
+        for say in newer.values():
+            talk = Talk(Upstream(A))
+            await talk.ask()
+            talk.resolver.cache.clear()
+            talk.upstream.say = say
+            await talk.ask()
+            assert [fill is None for _, fill in talk.fills] == [False, True]
+
+    run(main())
+
+
 def test_an_answer_that_was_under_way_when_its_name_was_forgotten_is_not_remembered() -> None:
     async def main() -> None:
         for forget in (
@@ -376,7 +396,7 @@ def test_workers_do_not_tell_what_others_say_of_names_in_our_zones() -> None:
         talk = Talk(Upstream(A), ours=lambda name: name == names.from_text(WWW))
         assert said(await talk.ask()) == said(await talk.ask()) == ("192.0.2.1", 300)
         assert len(talk.upstream.asked) == 1
-        assert talk.fills == talk.resolver.fills() == []
+        assert talk.fills == [(asked_key(asked(WWW)), None)] and talk.resolver.fills() == []
 
     run(main())
 
@@ -389,7 +409,8 @@ def test_a_chain_that_ends_in_nothing_in_a_zone_of_ours_is_not_told_by_workers_n
         )
         outcome = await talk.resolver.resolve(asked(WWW))
         assert talk.resolver.dead_end(outcome) == inner
-        assert talk.resolver.at_once(asked(WWW)) is None and talk.fills == []
+        assert talk.resolver.at_once(asked(WWW)) is None
+        assert talk.fills == [(asked_key(asked(WWW)), None)]
         await talk.resolver.resolve(asked(WWW))
         assert len(talk.upstream.asked) == 1
         talk.upstream.lines(f"{WWW} 300 CNAME inner.home.")
@@ -416,6 +437,33 @@ def test_a_bug_in_the_forwarder_reaches_every_client_and_ends_with_its_question(
     run(main())
 
 
+def follow(talk: Talk, zones: Zones, question: dns.message.Message, **ground: Any) -> Awaitable[bytes]:
+    """Have an alias of ours followed for a client who may recurse."""
+    settings = Settings(recursion=(ipaddress.ip_network("192.0.2.0/24"),))
+    exchange = open_exchange(question.to_wire(), ipaddress.ip_address("192.0.2.1"), {}, 1000, settings, tcp=False)
+    assert isinstance(exchange, Exchange)
+    why = decide(exchange, Ground(zones, **ground))
+    assert isinstance(why, Follow)
+    return Recursion(talk.resolver, zones, lambda: 1000).follow(exchange, why)
+
+
+def test_a_question_that_follows_an_alias_bears_the_marks_that_it_came_with() -> None:
+    """So that two servers whose aliases lead to each other know it when it comes round."""
+
+    async def main() -> None:
+        talk = Talk(Upstream(A))
+        zones = Zones({one.apex: one for one in (zone("home.test.", f"out CNAME {WWW}"),)})
+        question = query("out.home.test.")
+        mark = dns.edns.GenericOption(HOPS_OPTION, b"8 octets")  # type: ignore[no-untyped-call]
+        question.use_edns(0, payload=1232, options=[mark])
+        reply = dns.message.from_wire(await follow(talk, zones, question))
+        assert len(reply.answer) == 2 and not reply.options
+        (passed_on,) = talk.upstream.asked
+        assert passed_on.edns is not None and passed_on.edns.options == ((HOPS_OPTION, b"8 octets"),)
+
+    run(main())
+
+
 def test_a_chain_of_slow_answers_ends_in_servfail_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bossa.dns.server.recursion._CHAIN_SECONDS", 0.1)
 
@@ -427,14 +475,8 @@ def test_a_chain_of_slow_answers_ends_in_servfail_in_time(monkeypatch: pytest.Mo
         talk.upstream.say = lambda question: answer(
             question, f"{to_text(question.question[:-4])} 60 CNAME n{len(talk.upstream.asked)}.home.test."
         )
-        wire = query("n0.home.test.").to_wire()
-        settings = Settings(recursion=(ipaddress.ip_network("192.0.2.0/24"),))
-        exchange = open_exchange(wire, ipaddress.ip_address("192.0.2.1"), {}, 1000, settings, tcp=False)
-        assert isinstance(exchange, Exchange)
-        why = decide(exchange, Ground(zones))
-        assert isinstance(why, Follow)
         started = asyncio.get_running_loop().time()
-        reply = dns.message.from_wire(await Recursion(talk.resolver, zones, lambda: 1000).follow(exchange, why))
+        reply = dns.message.from_wire(await follow(talk, zones, query("n0.home.test.")))
         assert asyncio.get_running_loop().time() - started < 1
         assert (reply.rcode(), errors(reply), reply.answer) == (2, [22], [])
         await talk.settle()

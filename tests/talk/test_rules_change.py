@@ -98,3 +98,17 @@ def test_a_private_zone_that_comes_later_is_overruled_too() -> None:
         assert made.apex not in zones.overruled
 
     asyncio.run(main())
+
+
+def test_what_others_said_is_driven_out_by_a_zone_that_did_not_answer_before_and_by_no_other() -> None:
+    async def main() -> None:
+        heard: list[bytes] = []
+        zones = await served(Worker(), "t.", "h A 192.0.2.1\n")
+        zones.on_arrival = heard.append
+        made, other = zone("t.", "h A 192.0.2.2\n"), zone("x.", "")
+        await zones.create_zone(made.apex, list(made.rrsets()), replace=True)
+        assert heard == []
+        await zones.create_zone(other.apex, list(other.rrsets()))
+        assert heard == [other.apex]
+
+    asyncio.run(main())

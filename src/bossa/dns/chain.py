@@ -1,19 +1,21 @@
 """A chain of aliases that runs through our zones and those of others, put together name by name.
 
 What lies in our zones comes from our zones, wherever the chain enters them,
-and what they hide stays hidden.  AA is that of the first name (RFC 1035
+what they hide stays hidden, and a zone without content for anybody makes the
+whole a failure.  AA is that of the first name (RFC 1035
 §4.1.1), the code that of the last (RFC 6604 §3).  A loop, and a chain of too
 many names, end with what is there.
 """
 
 from __future__ import annotations
 
-from bossa.dns import names, rdata, types
+from bossa.dns import names, rdata, relay, types
 from bossa.dns.entry import alias_chain
 from bossa.dns.errors import Rcode
-from bossa.dns.lookup import MAX_CHAIN, Answer, Owned, Zones, lookup
+from bossa.dns.lookup import MAX_CHAIN, Answer, Hidden, Owned, Zones, lookup
 from bossa.dns.message import EDE_OPTION, Edns, Flag, Message, Question, RawRecord, Reply, encode_edns, head, read_edns
-from bossa.dns.zone import RRset
+from bossa.dns.secondary import why_unserved
+from bossa.dns.zone import RRset, Zone
 from bossa.wire import Reader, WireError
 
 # What stands above the names that it renames.  RFC 6672 §3.1
@@ -25,7 +27,7 @@ _PROOFS = frozenset((types.SOA, types.RRSIG, types.NSEC, types.NSEC3))
 class Chain:
     """The answer so far; ``next`` is the name that somebody else has to be asked for, None at the end."""
 
-    def __init__(self, zones: Zones, question: Question, hidden: frozenset[bytes], found: Answer | None = None) -> None:
+    def __init__(self, zones: Zones, question: Question, hidden: Hidden, found: Answer | None = None) -> None:
         self.notes: tuple[tuple[int, bytes], ...] = ()
         self.next: bytes | None = question.name
         self._zones = zones
@@ -44,12 +46,13 @@ class Chain:
         flags = Flag.AA if found.authoritative else 0
         return Reply(found.rcode, flags, found.answer, found.authority, found.additional)
 
-    def query(self, *, do: bool, cd: bool, edns_size: int) -> bytes:
-        """Return the question for ``next``, of the type and with the bits that the client asked for."""
+    def query(self, client: Edns | None, edns_size: int, *, cd: bool) -> bytes:
+        """Return the question for ``next``: type and bits are the client's, and the marks those of its question."""
         assert self.next is not None, "a chain that goes on"
         fixed = self._question.type.to_bytes(2, "big") + types.IN.to_bytes(2, "big")
         flags = Flag.RD | (Flag.CD if cd else 0)
-        return head(0, flags, (1, 0, 0, 1)) + self.next + fixed + encode_edns(Edns(edns_size, 0, do))
+        edns = Edns(edns_size, 0, client is not None and client.do, relay.marks(client))
+        return head(0, flags, (1, 0, 0, 1)) + self.next + fixed + encode_edns(edns)
 
     def take(self, message: Message) -> None:
         """Take in what somebody else answered for ``next``."""
@@ -67,7 +70,7 @@ class Chain:
 
     def _take_theirs(self, message: Message, path: list[bytes]) -> None:
         """Add the records of a path of names, up to the first that is ours."""
-        entered = next((at for at, name in enumerate(path) if at and self._zone_of(name)), len(path))
+        entered = next((at for at, name in enumerate(path) if at and self._zone_of(name) is not None), len(path))
         theirs = set(path[:entered])
         for record in message.answer:
             owner = record.owner.lower()
@@ -102,7 +105,9 @@ class Chain:
             return
         self._seen.add(key)
         zone = self._zone_of(key)
-        if zone is not None and zone in self._hidden:
+        if zone is not None and zone.apex in self._hidden:
+            if zone.apex in self._hidden.unserved:
+                self._fail(relay.ede_option(why_unserved(zone)))
             return
         found = lookup(self._zones, target, self._question.type, self._hidden) if zone is not None else None
         if found is None or (found.referred is not None and not found.answer):
@@ -110,11 +115,11 @@ class Chain:
             return
         self._take_ours(found)
 
-    def _zone_of(self, key: bytes) -> bytes | None:
-        zone = self._zones.find_for(key, self._question.type)
-        return zone.apex if zone is not None else None
+    def _zone_of(self, key: bytes) -> Zone | None:
+        return self._zones.find_for(key, self._question.type)
 
-    def _fail(self) -> None:
+    def _fail(self, *notes: tuple[int, bytes]) -> None:
+        self.notes += notes
         self.next = None
         self._answer = Answer(Rcode.SERVFAIL, authoritative=False)
 

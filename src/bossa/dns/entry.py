@@ -79,7 +79,7 @@ class Entry:
 
     def reply(self, asked: Asked, limit: int, now: float) -> bytes:
         """Return the answer for a client, TTLs counted down."""
-        octets = with_ttls_less(self.records.octets, self.ttls, max(0, int(now) - self.born))
+        octets = with_ttls_less(self.records.octets, self.ttls, min(max(0, int(now) - self.born), self.life))
         options = self.notes
         if self.kind is Kind.FAILURE:
             options = (*options, relay.ede_option(Ede.CACHED_ERROR))

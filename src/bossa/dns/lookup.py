@@ -8,7 +8,7 @@ A pure function of the zones; prepared answers are made with it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from bossa.dns import names, types
@@ -61,6 +61,17 @@ class Zones(dict[bytes, Zone]):
 
     def _nearest(self, name: bytes) -> Zone | None:
         return next((zone for zone in self.covering(name) if zone.apex not in self.overruled), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Apexes of zones that no alias and no target shows: ``closed`` to this client, or ``unserved`` to everybody."""
+
+    closed: Set[bytes] = frozenset()
+    unserved: Set[bytes] = frozenset()
+
+    def __contains__(self, apex: object) -> bool:
+        return apex in self.closed or apex in self.unserved
 
 
 @dataclass(slots=True)

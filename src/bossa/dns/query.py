@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from bossa.dns import names, relay, types
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.exchange import Exchange, failure
-from bossa.dns.lookup import Answer, Zones, lookup
+from bossa.dns.lookup import Answer, Hidden, Zones, lookup
 from bossa.dns.message import Flag, Message, Reply
 from bossa.dns.options import OptionsReply, Proof
-from bossa.dns.policy import Network
+from bossa.dns.policy import Address, Network
 from bossa.dns.routes import Rules
 from bossa.dns.secondary import why_unserved
 
@@ -28,10 +28,10 @@ class PassOn:
     """The question is not ours to answer, and this client may have it passed on.
 
     ``instead`` is what it gets when nobody answers: a referral, where the name
-    is below a delegation of ours.  ``hidden`` zones are not for this client.
+    is below a delegation of ours.  ``hidden`` zones are not shown to this client.
     """
 
-    hidden: frozenset[bytes] = frozenset()
+    hidden: Hidden = field(default_factory=Hidden)
     instead: Reply | None = None
 
     def is_answered(self, message: Message) -> bool:
@@ -52,7 +52,7 @@ class Follow:
     """What our zones say ends with an alias that leads elsewhere, where this client may have us ask."""
 
     found: Answer
-    hidden: frozenset[bytes]
+    hidden: Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,15 @@ class Ground:
     closed: Mapping[bytes, tuple[Network, ...]] = field(default_factory=dict)
     unserved: Set[bytes] = frozenset()
 
+    def hidden_from(self, address: Address) -> Hidden:
+        """Return the zones that a client is not shown."""
+        closed = (apex for apex, networks in self.closed.items() if not any(address in one for one in networks))
+        return Hidden(frozenset(closed), self.unserved)
+
 
 def answer(exchange: Exchange, ground: Ground, mark: bytes = b"") -> bytes | PassOn | Follow:
     """Answer a QUERY; ``mark`` is what our own questions to other resolvers bear (see relay.came_round)."""
-    zones, closed, unserved = ground.zones, ground.closed, ground.unserved
+    zones = ground.zones
     message = exchange.message
     if len(message.questions) != 1:
         return failure(exchange, _without_question(exchange.options))
@@ -81,25 +86,23 @@ def answer(exchange: Exchange, ground: Ground, mark: bytes = b"") -> bytes | Pas
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
     if types.is_meta(question.type) and question.type != types.ANY:
         return failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED)
-    hidden = frozenset(
-        apex for apex, networks in closed.items() if not any(exchange.address in one for one in networks)
-    )
+    hidden = ground.hidden_from(exchange.address)
     recursive = exchange.recursion and bool(message.flags & Flag.RD)
     zone = zones.find_for(question.name.lower(), question.type)
     if zone is None:
-        return _elsewhere(exchange, zones.rules, mark, hidden | unserved)
-    if zone.apex in hidden:
+        return _elsewhere(exchange, zones.rules, mark, hidden)
+    if zone.apex in hidden.closed:
         return failure(exchange, Rcode.REFUSED, Ede.PROHIBITED)
-    if zone.apex in unserved:
+    if zone.apex in hidden.unserved:
         return failure(exchange, Rcode.SERVFAIL, why_unserved(zone))
-    found = lookup(zones, question.name, question.type, hidden | unserved)
+    found = lookup(zones, question.name, question.type, hidden)
     assert found is not None, "the name is in a zone of ours"
     # A question that came round gets what our zones say, and is not passed on again.
     recursive = recursive and not relay.came_round(exchange.edns, mark)
     if recursive and found.referred is not None and not found.answer:
-        return PassOn(hidden | unserved, _reply(found))
+        return PassOn(hidden, _reply(found))
     if recursive and (found.referred is not None or found.elsewhere is not None):
-        return Follow(found, hidden | unserved)
+        return Follow(found, hidden)
     return exchange.finish(_reply(found))
 
 
@@ -109,7 +112,7 @@ def _without_question(options: OptionsReply) -> Rcode:
     return codes.get(Proof(options.proof), Rcode.NOERROR)
 
 
-def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes, hidden: frozenset[bytes]) -> bytes | PassOn:
+def _elsewhere(exchange: Exchange, rules: Rules, mark: bytes, hidden: Hidden) -> bytes | PassOn:
     """Decide on a question that is not for our zones."""
     message = exchange.message
     if not (exchange.recursion and message.flags & Flag.RD):

@@ -99,6 +99,11 @@ def upstream_query(asked: Asked, message_id: int, *, edns: bool, mark: bytes = b
     return head(message_id, flags, (1, 0, 0, int(edns))) + asked.question + opt
 
 
+def marks(edns: Edns | None) -> tuple[tuple[int, bytes], ...]:
+    """Return the option with the marks that a question bears, for a question that is asked on its behalf."""
+    return ((HOPS_OPTION, hops),) if (hops := _hops(edns)) else ()
+
+
 def came_round(edns: Edns | None, mark: bytes) -> bool:
     """Tell whether a question has been passed on by the server of this mark before, or by far too many."""
     hops = _hops(edns)
@@ -155,14 +160,13 @@ def in_case_of(answer: Answer, asked: Asked) -> Answer:
     return replace(answer, message=Message.decode(wire[:HEADER] + asked.question + wire[behind:]))
 
 
-def client_reply(asked: Asked, answer: Answer, limit: int, notes: Iterable[tuple[Ede, str]] = ()) -> bytes:
+def client_reply(asked: Asked, answer: Answer, limit: int) -> bytes:
     """Return what the client gets: its ID, its question, an OPT only if it sent one, TC when it does not fit.
 
-    Extended errors of the resolver are passed on, ours (``notes``) after them.
+    Extended errors of the resolver are passed on.
     A code that only an OPT can carry becomes SERVFAIL for a client without.
     """
-    theirs = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
-    options = theirs + [ede_option(*note) for note in notes]
+    options = [option for option in (answer.edns.options if answer.edns else ()) if option[0] == EDE_OPTION]
     if answer.truncated:
         return _cut(asked, answer.rcode, options, limit)
     return written(asked, answer.rcode, records(answer.message), options, limit)

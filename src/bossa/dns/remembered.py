@@ -29,8 +29,9 @@ PREFETCH_LEAST = 10
 # Key and value in two tables, the object, the written answer's head and the small numbers.
 _OVERHEAD = 400
 _MAX_HEADS = 4096
-# What follows the question in a key, by DO + 2 CD.
-_MARKS = (b"", b"\x01", b"\x02", b"\x03")
+# What follows the question in a key, by DO + 2 CD.  The fifth octet from the end of what a packet shows as its question
+# is in lower case: so no octets behind a question make it the key of another.
+_MARKS = (b"", b"DO   ", b"CD   ", b"DO+CD")
 
 # A remembered answer as it travels: flags word with the code, the counts AN NS AR (six octets) without an OPT, the
 # octets behind the question, where TTLs stand in these, the second (of the monotonic clock) it is from, and the
@@ -158,15 +159,14 @@ class Remembered:
         return self._shelf.octets
 
     def apply(self, fills: bytes) -> bool:
-        """Take in what the owner has learned, or forgets (see `encode_fills`); tell whether anything is to go."""
+        """Take in what the owner has learned, or forgets (see `encode_fills`); tell whether anything has gone."""
         forgotten = False
         for key, fill in marshal.loads(fills):
             if key == FORGET:
                 forgotten = True
                 self._forget(fill)
             elif fill is None:
-                forgotten = True
-                self._shelf.pop(key)
+                forgotten = self._shelf.pop(key) is not None or forgotten
             else:
                 self._shelf.put(key, _Held(fill, _CD if key_mark(key)[1] else 0))
         return forgotten

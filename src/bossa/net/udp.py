@@ -23,7 +23,7 @@ __all__ = ["Batches", "open_batch", "open_sockets", "open_steered", "reply"]
 
 
 def open_sockets(host: str, port: int, count: int = 1) -> list[socket.socket]:
-    """Bind ``count`` sockets to one address, among which the kernel spreads the clients.
+    """Bind ``count`` sockets to one address, among which the kernel spreads what comes in.
 
     Port 0 lets the kernel choose one port for all.  Raises CannotListen, also
     when another program that would share the port holds it: the first socket

@@ -11,6 +11,10 @@ import random
 import socket
 from dataclasses import dataclass
 
+from bossa.net.holder import CannotListen
+from bossa.net.listen import open_stream
+from bossa.net.udp import open_sockets
+
 # What a domain listens on, as offsets from its base: the protocols' own port numbers.
 SERVICES = {"dns": 53, "web": 80}
 _STREAM_ONLY = {"web"}
@@ -43,6 +47,16 @@ def reserve() -> Reservation:
             return Reservation(base, holder)
         holder.close()
     raise OSError(f"no free port base between {_BASES.start} and {_BASES.stop}")
+
+
+def one_port_for_both() -> tuple[socket.socket, socket.socket]:
+    """Return a UDP and a TCP socket on one port of 127.0.0.1; a port chosen for UDP may be taken for TCP."""
+    while True:
+        (datagrams,) = open_sockets("127.0.0.1", 0)
+        try:
+            return datagrams, open_stream("127.0.0.1", datagrams.getsockname()[1])
+        except CannotListen:
+            datagrams.close()
 
 
 def has_ipv6() -> bool:

@@ -6,9 +6,9 @@ import pytest
 
 from bossa.dns import names, relay, types
 from bossa.dns.chain import Chain
-from bossa.dns.errors import Rcode
-from bossa.dns.lookup import MAX_CHAIN, Zones, lookup
-from bossa.dns.message import Flag, Question
+from bossa.dns.errors import Ede, Rcode
+from bossa.dns.lookup import MAX_CHAIN, Hidden, Zones, lookup
+from bossa.dns.message import Edns, Flag, Question
 from bossa.dns.rdata import to_text
 from bossa.dns.relay import Asked
 from tests.unit.dns.replies import answer
@@ -23,24 +23,24 @@ deep CNAME x.sub
 sub NS ns.example.org.
 nothing CNAME missing
 secret CNAME www.secret.test.
+old CNAME www.old.test.
 """
-ZONES = Zones({one.apex: one for one in (zone("home.test.", HOME), zone("secret.test.", "www A 192.0.2.99\n"))})
-HIDDEN = frozenset((names.from_text("secret.test."),))
+CONCEALED = [zone(apex, "www A 192.0.2.99\n") for apex in ("secret.test.", "old.test.")]
+ZONES = Zones({one.apex: one for one in (zone("home.test.", HOME), *CONCEALED)})
+HIDDEN = Hidden(frozenset((names.from_text("secret.test."),)), frozenset((names.from_text("old.test."),)))
 SOA = "authority: example.org. 7200 SOA ns.example.org. host.example.org. 1 3600 600 86400 900"
 
 Elsewhere = dict[str, list[str]]
 
 
-def follow(
-    name: str, elsewhere: Elsewhere, qtype: int = types.A, hidden: frozenset[bytes] = HIDDEN
-) -> tuple[Chain, list[str]]:
+def follow(name: str, elsewhere: Elsewhere, qtype: int = types.A, hidden: Hidden = HIDDEN) -> tuple[Chain, list[str]]:
     """Follow a name's aliases, others' answers given by name; return the chain and the names that were asked for."""
     question = Question(names.from_text(name), qtype, types.IN)
     found = lookup(ZONES, question.name, qtype, hidden)
     chain = Chain(ZONES, question, hidden, found)
     sent = []
     while chain.next is not None:
-        asked = Asked.decode(chain.query(do=False, cd=False, edns_size=1232))
+        asked = Asked.decode(chain.query(None, 1232, cd=False))
         sent.append(names.to_text(chain.next))
         lines = elsewhere[sent[-1]]
         rcode = int(lines[0]) if lines[:1] and lines[0].isdigit() else 0
@@ -109,12 +109,15 @@ def records(chain: Chain) -> list[str]:
             0,
         ),
         ("secret.home.test.", {}, ["secret.home.test. CNAME www.secret.test."], 0),
+        ("old.home.test.", {}, [], 2),
+        ("there.home.test.", {"back.example.org.": ["back.example.org. 60 CNAME www.old.test."]}, [], 2),
         ("nothing.home.test.", {}, ["nothing.home.test. CNAME missing.home.test."], 3),
         ("out.home.test.", {"www.example.org.": ["www.example.org. 60 MX 5 x.", "y. 5 A 192.0.2.1"]}, [], 2),
     ],
     ids=[
         "out", "to NXDOMAIN", "to NODATA", "to a failure", "out and back", "back to nothing", "a loop",
-        "below a delegation", "into a hidden zone", "to a hidden zone at once", "never out",
+        "below a delegation", "into a hidden zone", "to a hidden zone at once", "to an unserved zone",
+        "into an unserved zone", "never out",
         "to an answer to something else",
     ],
 )  # fmt: skip
@@ -137,15 +140,21 @@ def test_negative_ends_bring_the_proof_of_whoever_said_so() -> None:
     assert [names.to_text(o) for o, _ in chain.reply.authority] == ["home.test."]
 
 
+def test_a_chain_that_ends_in_an_unserved_zone_says_why() -> None:
+    """RFC 8914 §4.25: the specimen has content, which is too old then."""
+    chain, _ = follow("old.home.test.", {})
+    assert chain.notes == (relay.ede_option(Ede.INVALID_DATA),)
+
+
 def test_a_chain_of_too_many_names_ends_with_what_is_there() -> None:
     """Aliases that lead out and in again and again, each time by a new name."""
     lines = "\n".join(f"n{i} CNAME n{i}.example.org." for i in range(40))
     zones = Zones({one.apex: one for one in (zone("home.test.", lines),)})
     question = Question(names.from_text("n0.home.test."), types.A, types.IN)
-    chain = Chain(zones, question, frozenset(), lookup(zones, question.name, types.A))
+    chain = Chain(zones, question, Hidden(), lookup(zones, question.name, types.A))
     count = 0
     while chain.next is not None:
-        asked = Asked.decode(chain.query(do=False, cd=False, edns_size=1232))
+        asked = Asked.decode(chain.query(None, 1232, cd=False))
         reply = answer(asked, f"{names.to_text(chain.next)} 60 CNAME n{count + 1}.home.test.")
         chain.take(relay.Message.decode(relay.client_reply(asked, reply, 65535)))
         count += 1
@@ -156,7 +165,7 @@ def test_a_chain_of_too_many_names_ends_with_what_is_there() -> None:
 def test_an_outside_name_that_leads_into_our_zone_is_completed_without_aa() -> None:
     question = Question(names.from_text("www.example.org."), types.A, types.IN)
     chain = Chain(ZONES, question, HIDDEN)
-    asked = Asked.decode(chain.query(do=True, cd=True, edns_size=1232))
+    asked = Asked.decode(chain.query(Edns(4096, 0, do=True), 1232, cd=True))
     assert asked.edns is not None and asked.edns.do and asked.flags & Flag.CD
     reply = answer(asked, "www.example.org. 60 CNAME a.home.test.", rcode=3)
     chain.take(relay.Message.decode(relay.client_reply(asked, reply, 65535)))

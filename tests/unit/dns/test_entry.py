@@ -105,6 +105,13 @@ def test_ttls_are_counted_down_with_the_clients_id_case_and_bits() -> None:
     assert not reply.flags & (dns.flags.AD | dns.flags.AA)
 
 
+def test_an_answer_that_is_told_late_has_nothing_left() -> None:
+    """Between its look-up and its writing a moment can pass."""
+    entry = remember(answer(asked(WWW), f"{WWW} 1 A 192.0.2.1", f"{WWW} 1 A 192.0.2.2"), 1000)
+    assert entry is not None
+    assert dns.message.from_wire(entry.reply(asked(WWW), 1232, 1003.5)).answer[0].ttl == 0
+
+
 def test_a_negative_answers_soa_shows_how_long_it_still_holds() -> None:
     reply = told(kept(asked(WWW), SOA, rcode=3), asked(WWW), 1100)
     assert reply.rcode() == 3 and reply.authority[0].ttl == 800

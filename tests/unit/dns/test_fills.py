@@ -16,7 +16,6 @@ def test_what_comes_in_one_moment_goes_out_in_one_message() -> None:
         sent: list[bytes] = []
         fills = Fills(sent.append)
         fills(b"a", FILL)
-        fills(FORGET, None)
         fills(b"b", None)
         assert sent == []
         await asyncio.sleep(0.05)
@@ -24,7 +23,18 @@ def test_what_comes_in_one_moment_goes_out_in_one_message() -> None:
         await asyncio.sleep(0.05)
         return [marshal.loads(one) for one in sent]
 
-    assert asyncio.run(main()) == [[(b"a", FILL), (FORGET, None), (b"b", None)], [(b"c", FILL)]]
+    assert asyncio.run(main()) == [[(b"a", FILL), (b"b", None)], [(b"c", FILL)]]
+
+
+def test_what_is_forgotten_goes_out_at_once_behind_what_came_before() -> None:
+    async def main() -> list[list[tuple[bytes, object]]]:
+        sent: list[bytes] = []
+        fills = Fills(sent.append)
+        fills(b"a", FILL)
+        fills(FORGET, None)
+        return [marshal.loads(one) for one in sent]
+
+    assert asyncio.run(main()) == [[(b"a", FILL), (FORGET, None)]]
 
 
 def test_many_fills_do_not_wait_for_the_moment() -> None:

@@ -104,6 +104,20 @@ def test_whatever_is_unusual_is_the_owners(what: str) -> None:
     assert table.answer(unusual()[what], 1000) is None
 
 
+@pytest.mark.parametrize("do", [False, True])
+@pytest.mark.parametrize("cd", [False, True])
+def test_octets_behind_a_question_never_make_it_another_one(do: bool, cd: bool) -> None:
+    table = Remembered(1 << 20)
+    mark = fill(table, asked(WWW, do=do, cd=cd), A).removeprefix(asked(WWW).question.lower())
+    for _ in range(2):
+        assert table.answer(query(WWW, do=do, cd=cd).to_wire(), 1000) is not None
+        plain = query(WWW, edns=False, cd=cd).to_wire()
+        edns = query(WWW, cd=cd).to_wire()
+        assert table.answer(plain + (mark or b"\x00").lower(), 1000) is None
+        assert table.answer(plain + (mark or b"\x00"), 1000) is None
+        assert table.answer(edns[:-11] + (mark or b"\x00") + edns[-11:], 1000) is None
+
+
 def test_an_answer_larger_than_the_client_takes_is_the_owners() -> None:
     texts = [f'{WWW} 300 TXT "{i:0200}"' for i in range(5)]
     table = table_with(*texts, rtype="TXT")
@@ -147,6 +161,12 @@ def test_what_is_forgotten_is_gone() -> None:
     assert known() == [other]
     table.apply(encode_fills([(FORGET, None)]))
     assert known() == [] and table.octets == 0
+
+
+def test_only_what_was_there_can_go() -> None:
+    table = table_with(A)
+    key = asked_key(asked(WWW))
+    assert [table.apply(encode_fills([(key, None)])) for _ in range(2)] == [True, False]
 
 
 def test_a_flood_of_names_stays_in_bounds_and_leaves_what_is_in_use() -> None:

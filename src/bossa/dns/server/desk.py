@@ -114,9 +114,11 @@ class Desk:
 
     def _recall(self, packet: bytes, host: bytes) -> bytes | None:
         """Return what others answered to the same question, for who may have it passed on."""
+        if not self._known.is_near(host):
+            return None
         now = self._steady()
         told = self._remembered.answer(packet, now)
-        if told is None or not self._known.is_near(host):
+        if told is None:
             return None
         wire, due = told
         if due:

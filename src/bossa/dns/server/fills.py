@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bossa.dns.remembered import Fill, Forget, encode_fills
+from bossa.dns.remembered import FORGET, Fill, Forget, encode_fills
 
 _MOMENT = 0.004
 # So many go out without waiting for the moment's end.
@@ -21,9 +21,9 @@ class Fills:
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, key: bytes, fill: Fill | Forget) -> None:
-        """Take one in; order is kept."""
+        """Take one in; order is kept.  What is to be forgotten goes out before whatever is told to the workers next."""
         self._pairs.append((key, fill))
-        if len(self._pairs) >= _MANY:
+        if key == FORGET or len(self._pairs) >= _MANY:
             self.flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_MOMENT, self.flush)

@@ -19,7 +19,7 @@ from enum import Enum, auto
 
 from bossa.dns.errors import Ede, Rcode
 from bossa.dns.names import to_text
-from bossa.dns.relay import EDNS_SIZE, Answer, Asked, Unanswered, came_round, client_reply, failure
+from bossa.dns.relay import Answer, Asked, Unanswered, came_round
 from bossa.dns.routes import Address, Rules
 from bossa.dns.server.line import Line, Octets
 from bossa.dns.upstreams import Patience, Table, Upstream, plan, to_ask_along
@@ -51,8 +51,7 @@ class Forwarder:
 
     ``own`` are the addresses we listen on; an upstream among them is left out,
     or a question would go round for ever.  ``mark`` is what our queries bear,
-    so that one that comes back to us through others is known.  ``edns_size``
-    is what we say, to both sides, that we take over UDP; ``octets`` gives
+    so that one that comes back to us through others is known; ``octets`` gives
     random ones.
     """
 
@@ -63,14 +62,12 @@ class Forwarder:
         *,
         rules: Rules | None = None,
         mark: bytes = b"",
-        edns_size: int = EDNS_SIZE,
         patience: Patience | None = None,
         octets: Octets = os.urandom,
     ) -> None:
         self.table = Table()
         self._own = tuple(own)
         self._mark = mark
-        self._edns_size = edns_size
         self._patience = patience or Patience()
         self._line = Line(octets, mark, self._patience.idle)
         self._under_way = 0
@@ -95,17 +92,6 @@ class Forwarder:
         for one in self._tries:
             one.cancel()
         self._line.streams.close()
-
-    async def ask(self, query: bytes, limit: int) -> bytes:
-        """Return the answer to a client's query, in at most ``limit`` octets; raises WireError for an unreadable one.
-
-        The query is of opcode QUERY, has one question and no TSIG.
-        """
-        asked = Asked.decode(query, self._edns_size)
-        answer = await self.fetch(asked)
-        if isinstance(answer, Unanswered):
-            return failure(asked, answer.ede, answer.text)
-        return client_reply(asked, answer, limit)
 
     async def fetch(self, asked: Asked) -> Answer | Unanswered:
         """Return a resolver's answer, which is SERVFAIL when none knew better; raises nothing for trouble outside."""

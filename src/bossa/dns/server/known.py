@@ -34,7 +34,10 @@ class Known:
 
     def is_near(self, host: bytes) -> bool:
         """Tell whether the host's questions are passed on."""
-        return (self.by_host.get(host) or self._welcome(host)) is self._near
+        answers = self.by_host.get(host)
+        if answers is None:
+            answers = self._welcome(host)
+        return answers is self._near
 
     def fit(self, tail: bytes, packet: bytes, host: bytes, *, worth: bool) -> bytes:
         """Return a prepared answer, all but its ID, as this client gets it; remember it when it is ``worth`` it."""

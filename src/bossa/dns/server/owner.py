@@ -97,8 +97,16 @@ class Owner:
         if update.known:
             self._once.do(packet, address, send, lambda done: update.begin(packet, done))
         else:
-            # Who may not change anything has nothing kept for him.
-            update.begin(packet, send)
+            # Who may not change anything has nothing kept for him, and may be somebody else.
+            update.begin(packet, lambda answer: self._let_out(update.exchange, answer, send))
+
+    def _let_out(self, exchange: Exchange, answer: bytes, send: Send) -> None:
+        """Send an answer, as far as the rate limit lets it out."""
+        # To whom a primary says yes has shown to it who he is.
+        proved = exchange.proved or not answer[3] & 0xF
+        fitting = self._fit(exchange.address.packed, answer, proved=proved)
+        if fitting is not None:
+            send(fitting)
 
     async def message(self, wire: bytes, peer: Peer) -> bytes | Iterable[bytes] | None:
         """Answer a TCP request, a transfer with many messages."""
@@ -192,6 +200,10 @@ class Owner:
 
     async def _increment(self, exchange: Exchange) -> bytes:
         """Answer an IXFR over UDP.  RFC 1995 §2"""
+        answer = await self._incremented(exchange)
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
+
+    async def _incremented(self, exchange: Exchange) -> bytes:
         try:
             content, what = await self._transferred(exchange)
         except Refused as e:

@@ -53,12 +53,11 @@ class Recursion:
         return await self._complete(exchange, chain)
 
     async def _complete(self, exchange: Exchange, chain: Chain) -> bytes:
-        do = exchange.edns is not None and exchange.edns.do
         cd = bool(exchange.message.flags & Flag.CD)
         try:
             async with asyncio.timeout(_CHAIN_SECONDS):
                 while chain.next is not None:
-                    query = chain.query(do=do, cd=cd, edns_size=self._resolver.edns_size)
+                    query = chain.query(exchange.edns, self._resolver.edns_size, cd=cd)
                     chain.take(Message.decode(await self._resolver.ask(query, MAX_MESSAGE)))
         except TimeoutError:
             return failure(exchange, Rcode.SERVFAIL, Ede.NO_REACHABLE_AUTHORITY, self._now())

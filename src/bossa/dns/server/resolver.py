@@ -245,14 +245,14 @@ class Resolver:
             return outcome
         assert isinstance(outcome, Answer), "whoever did not answer has failed"
         kept = entry.remember(outcome, now, self.max_ttl)
+        if kept is None and outcome.truncated:
+            return outcome
+        # A newer answer replaces the former one, which workers may hold still, even when it is not to be kept or told.
+        self._publish(key, self._fill(key, kept) if kept is not None else None)
         if kept is None:
-            if not outcome.truncated and self.cache.pop(key) is not None:
-                # There is a newer answer, though none to keep.
-                self._publish(key, None)
+            self.cache.pop(key)
             return outcome
         self.cache.put(key, kept)
-        if (fill := self._fill(key, kept)) is not None:
-            self._publish(key, fill)
         return kept
 
     def _fill(self, key: bytes, kept: Entry) -> Fill | None:

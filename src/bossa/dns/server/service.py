@@ -287,13 +287,15 @@ class Names:
             options = options or self.options.get(apex) or ZoneOptions()
             zone = await asyncio.to_thread(Zone, apex, content)
             async with self._changing:
+                answered = old is not None and apex not in self.overruled
                 await self._store.create(apex, options, content)
                 again = self._preparer.arrived(zone) | set(old.names() if old else ())
                 self.zones[apex] = zone
                 self._set_options(apex, options)
                 self._judge(apex)
             self._tell(apex)
-            self.on_arrival(apex)
+            if not answered:
+                self.on_arrival(apex)
             await self._publish_zone(zone, again, old)
 
     async def create_zones(
