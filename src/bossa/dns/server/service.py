@@ -125,10 +125,12 @@ class Names:
         return Ground(self.zones, self.closed, self.expired)
 
     def policy(self, apex: bytes) -> Rules:
-        """Return the rules of a zone, those of all zones after its own."""
+        """Return the rules of a zone, those of all zones after its own; only the latter where we have no such zone."""
+        # Any stranger may name a zone in an update.
+        apex = apex if apex in self.zones else b""
         found = self._parsed.get(apex)
         if found is None:
-            rows = (*self.rules.get(apex, ()), *self.rules.get(b"", ()))
+            rows = (*(self.rules.get(apex, ()) if apex else ()), *self.rules.get(b"", ()))
             found = self._parsed[apex] = Rules(tuple(parse_rule(row) for row in rows))
         return found
 
