@@ -49,10 +49,10 @@ Work = Callable[[], Awaitable[bytes | Iterable[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An UPDATE, and what has it done, here or by the primary; ``known`` tells whether its sender is."""
+    """An UPDATE, what has it done, here or by the primary, and what keeps its answer for the next copy."""
 
     exchange: Exchange
-    known: bool
+    once: Once | None
     begin: Callable[[bytes, Send], None]
 
 
@@ -72,6 +72,8 @@ class Owner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._updates = Updates(served, clock)
         self._once = Once(clock)
+        # A table of its own for those of whom only the primary knows who they are, so that they push nobody out.
+        self._once_for_strangers = Once(clock)
 
     def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
         """Answer a UDP request, now or later; too many that wait are dropped.
@@ -94,8 +96,8 @@ class Owner:
 
     def _begin_update(self, update: Update, address: bytes, send: Send) -> None:
         packet = update.exchange.message.wire
-        if update.known:
-            self._once.do(packet, address, send, lambda done: update.begin(packet, done))
+        if update.once is not None:
+            update.once.do(packet, address, send, lambda done: update.begin(packet, done))
         else:
             # Who may not change anything has nothing kept for him.
             update.begin(packet, send)
@@ -110,10 +112,14 @@ class Owner:
         return await answer() if callable(answer) else answer
 
     def _later(self, work: Work, packet: bytes, send: Send) -> None:
-        """Do the work in a task of its own."""
+        """Do the work in a task of its own, unless there are too many."""
         if self._pending >= _MAX_PENDING:
             metrics.add("bossa_dns_dropped_total", ("busy",))
-            return
+        else:
+            self._start(work, packet, send)
+
+    def _start(self, work: Work, packet: bytes, send: Send) -> None:
+        """Do the work in a task of its own; ``send`` gets an answer in any case."""
         self._pending += 1
         task = asyncio.get_running_loop().create_task(self._run(work, packet, send))
         self._tasks.add(task)
@@ -228,8 +234,8 @@ class Owner:
         return exchange.finish(Reply(flags=Flag.AA))
 
     def _own_update(self, exchange: Exchange) -> Update:
-        known = self._updates.is_known(exchange)
-        return Update(exchange, known, lambda packet, done: self._updates.begin(exchange, done))
+        once = self._once if self._updates.is_known(exchange) else None
+        return Update(exchange, once, lambda packet, done: self._updates.begin(exchange, done))
 
     def _for_primary(self, exchange: Exchange) -> Update | None:
         """Return an update that goes to its zone's primary; None for others, and when the zone does not do so."""
@@ -240,8 +246,9 @@ class Owner:
         if not self._names.options[apex].forward_updates:
             return None
         work = partial(self._pass_update_on, exchange, apex)
-        known = isinstance(exchange.signed, tsig.Signed)
-        return Update(exchange, known, lambda packet, done: self._later(work, packet, done))
+        once = self._once if isinstance(exchange.signed, tsig.Signed) else self._once_for_strangers
+        # Started however busy we are: somebody waits for the end of it, and of these there are few.
+        return Update(exchange, once, lambda packet, done: self._start(work, packet, done))
 
     async def _pass_update_on(self, exchange: Exchange, apex: bytes) -> bytes:
         """Return the primary's answer, its signature included.  RFC 2136 §6"""
