@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from bossa.dns import names
+from bossa.dns import names, ratelimit
 from bossa.dns.exchange import Settings
 from bossa.dns.ports import ZoneOptions
 from bossa.dns.server import owner
@@ -83,4 +83,23 @@ def test_an_update_gets_an_answer_however_many_others_wait(monkeypatch: pytest.M
         assert packets.rcode(answer) == NOERROR
 
     monkeypatch.setattr(owner, "_MAX_PENDING", 0)
+    play(talk)
+
+
+@pytest.mark.parametrize("kind", ["update", "increment"])
+def test_who_may_be_somebody_else_has_to_keep_to_the_rate_limit(kind: str) -> None:
+    requests = {
+        "update": lambda ident: packets.update("elsewhere.test", ident=ident),
+        "increment": lambda ident: packets.query("example.test", "IXFR", ident=ident),
+    }
+
+    async def talk(served: Owner, primary: Primary) -> None:
+        served.gate.use(ratelimit.encode(2, 0, ()))
+        heard: list[bytes] = []
+        for ident in range(50):
+            served.datagram(requests[kind](ident), ADDRESS, heard.append)
+        await asyncio.sleep(0.05)
+        assert 0 < len(heard) < 50
+        assert served.gate.counts["dropped"] == 50 - len(heard)
+
     play(talk)

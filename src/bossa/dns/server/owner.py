@@ -84,7 +84,7 @@ class Owner:
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
             if isinstance(answer, Update):
-                self._begin_update(answer, address, send)
+                self._begin_update(answer, address, self._fitting(answer.exchange, send))
             sound = True
         finally:
             if not sound:
@@ -166,6 +166,18 @@ class Owner:
         """Return an answer as it leaves; who may be somebody else has to keep to the rate limit."""
         return answer if proved or answer is None else self.gate.fit(host, answer)
 
+    def _fitting(self, exchange: Exchange, send: Send) -> Send:
+        """Return what sends an answer as it leaves."""
+        if exchange.proved:
+            return send
+
+        def fit(answer: bytes) -> None:
+            fitting = self.gate.fit(exchange.address.packed, answer)
+            if fitting is not None:
+                send(fitting)
+
+        return fit
+
     def _query(self, exchange: Exchange) -> bytes | Work | None:
         answer = query.answer(exchange, self._names.ground, self.settings.mark)
         if isinstance(answer, query.Follow):
@@ -202,10 +214,11 @@ class Owner:
             content, what = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
-            return failure(exchange, e.code, e.ede)
-        whole_or_soa = transfer.datagram(exchange, content, int(self._clock()))
-        (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
-        return answer
+            answer = failure(exchange, e.code, e.ede)
+        else:
+            whole_or_soa = transfer.datagram(exchange, content, int(self._clock()))
+            (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
 
     async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Given]:
         """Return the records that an AXFR or IXFR gets, and what they are; raises Refused."""
