@@ -39,7 +39,7 @@ class Primaries:
             await asyncio.sleep(self.pause)
             if self.gone:
                 raise TransferFailed("no answer in time")
-            await self.served.create_zone(apex, fresh_zone(apex=apex), replace=True)
+            await self.served.replace_zone(apex, fresh_zone(apex=apex), lambda: None)
         finally:
             self.now -= 1
 
