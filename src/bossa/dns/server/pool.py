@@ -176,6 +176,8 @@ class Pool:
         for wait in left:
             log.warning("worker takes nothing, is replaced", worker=waits[wait].number, seconds=LAG_LIMIT)
             self._kill(waits[wait])
+        # Until it has ended it may still answer from what it had.
+        await asyncio.wait(left, timeout=_STOP_LIMIT)
 
     @property
     def revision(self) -> int:
