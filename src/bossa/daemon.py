@@ -2,7 +2,8 @@
 
 The order of the start: settings, the store's lock, sockets, zones, query
 workers (while these load, the owner answers), the banner; only then what
-nobody waits for: the libraries of the log and of the web page.
+nobody waits for: the libraries of the log and of the web page.  How the server
+is, its :mod:`bossa.standing` tells.
 """
 
 from __future__ import annotations
@@ -20,25 +21,13 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bossa import __version__, opening
 from bossa.admin import banner
 from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.office import Office
-from bossa.admin.status import (
-    CacheStatus,
-    SecondaryStatus,
-    Service,
-    StatusReport,
-    StoreStatus,
-    UpdateCounts,
-    UpstreamStatus,
-    WorkerStatus,
-    ZoneStatus,
-)
+from bossa.admin.status import Service, StatusReport
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Difference, Settings
 from bossa.crypto.sealed import Seal
@@ -58,14 +47,15 @@ from bossa.dns.server.forward import Forwarder, is_own
 from bossa.dns.server.notifying import Notifying
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.pool import Pool
-from bossa.dns.server.resolver import ASKED, Resolver
+from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
-from bossa.observe import log, metrics
+from bossa.observe import log
 from bossa.opening import COOKIE_SECRET, DATABASE, DNS_PORT, UpFlags
+from bossa.standing import Parts, Standing
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 
@@ -119,7 +109,6 @@ class Server:
         self._started = time.time()
         self._exits = exits
         self._tasks: set[asyncio.Task[None]] = set()
-        self._last_backup: float | None = None
         # Whoever cannot have the ports leaves no data behind.
         self._datagrams, self._streams = self._listen()
         self._web = self._listen_web()
@@ -146,6 +135,7 @@ class Server:
         self._office: Office
         self._pool: Pool
         self._tcp: tcp.TcpServer
+        self._standing: Standing
 
     def _new_resolver(self) -> Resolver:
         settings, zones = self._settings.dns, self._names.zones
@@ -204,7 +194,7 @@ class Server:
 
         async def backup(path: Path) -> None:
             await parts["backup"](path)
-            self._last_backup = time.time()
+            self._standing.last_backup = time.time()
 
         async def reload() -> list[str]:
             try:
@@ -261,10 +251,23 @@ class Server:
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
+        self._standing = Standing(self._parts(), self._started)
         self._later(self._keep_following())
         self._exits.callback(self._following.stop)
         self._notifying.start()
         self._exits.callback(self._notifying.stop)
+
+    def _parts(self) -> Parts:
+        return Parts(
+            names=self._names,
+            following=self._following,
+            forwarder=self._forwarder,
+            resolver=self._resolver,
+            owner=self._owner,
+            pool=self._pool,
+            tcp=self._tcp,
+            engine=self._engine,
+        )
 
     def _publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
         return self._pool.publish(delta)
@@ -319,7 +322,7 @@ class Server:
         """Load what no answer waits for: the log's library and the web page."""
         settings = self._settings
         await asyncio.to_thread(log.start, settings.log.format, settings.log.level)
-        self._read_metrics()
+        self._standing.read_metrics()
         if self._web:
             from bossa.web.hosts import Hosts
             from bossa.web.server import serve_pages
@@ -354,57 +357,11 @@ class Server:
                 ready.write(json.dumps({"dns": dns, "web": web, "pid": os.getpid()}) + "\n")
         notify.tell("READY=1")
 
-    def _rate_limited(self) -> dict[tuple[str, ...], float]:
-        total = self._pool.rate_limited() + self._owner.gate.counts
-        return {(how,): total[how] for how in ("slipped", "dropped")}
-
     # What the operator's verbs and the page ask of a running server.
 
     async def status(self) -> StatusReport:
         """Return the state of this moment."""
-        settings, served, now = self._settings, self._names, time.time()
-        followed = {apex: SecondaryStatus.of(zone, now) for apex, zone in self._following.zones.items()}
-        zones = [
-            ZoneStatus(
-                name=to_text(apex),
-                serial=zone.serial,
-                records=zone.count(),
-                private_reverse=served.options[apex].private_reverse,
-                secondary=followed.get(apex),
-            )
-            for apex, zone in served.zones.items()
-        ]
-        return StatusReport(
-            domain=settings.domain.name,
-            realm=settings.domain.realm,
-            version=__version__,
-            pid=os.getpid(),
-            started=self._started,
-            now=now,
-            data=str(self._data.absolute()),
-            services=self._services(),
-            zones=tuple(sorted(zones, key=lambda zone: (zone.private_reverse, zone.name))),
-            workers=tuple(msgspec.convert(self._pool.report(), list[WorkerStatus])),
-            revision=self._pool.revision,
-            queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(self._pool.prepared_answers().values())),
-            updates=_update_counts(),
-            store=self._store_status(),
-            upstreams=tuple(msgspec.convert(self._forwarder.report(), list[UpstreamStatus])),
-            cache=CacheStatus.of(self._resolver),
-        )
-
-    def _since_refresh(self) -> dict[tuple[str, ...], float]:
-        """Return by zone how long ago a primary confirmed it."""
-        now, followed = time.time(), self._following.zones
-        return {(to_text(a),): max(0.0, now - z.contact) for a, z in followed.items() if z.contact is not None}
-
-    def _store_status(self) -> StoreStatus:
-        files = [self._data / DATABASE, self._data / (DATABASE + "-wal")]
-        size = sum(path.stat().st_size for path in files if path.exists())
-        disk = os.statvfs(self._data)
-        return StoreStatus(
-            size=size, free=disk.f_bavail * disk.f_frsize, last_backup=self._last_backup, failing=self._engine.failing
-        )
+        return self._standing.report(self._settings, self._services())
 
     async def reload(self) -> list[str]:
         """Read the settings again; what needs no restart is in force on return.  Raises ConfigError."""
@@ -443,36 +400,6 @@ class Server:
             await self.reload()
         except ConfigError as e:
             log.error("settings not taken", why=str(e))
-
-    def _read_metrics(self) -> None:
-        """Let a scrape read what is known elsewhere: workers' counters, zones, the store."""
-        process, served = metrics.PROCESS, self._names
-        process.read("bossa_dns_workers", lambda: {(): self._pool.live})
-        process.read("bossa_dns_prepared_answers_total", self._pool.prepared_answers)
-        process.read("bossa_dns_rate_limited_total", self._rate_limited)
-        process.read("bossa_zone_serial", lambda: {(to_text(a),): z.serial for a, z in served.zones.items()})
-        process.read("bossa_zone_records", lambda: {(to_text(a),): z.count() for a, z in served.zones.items()})
-        process.read("bossa_zone_refresh_age", self._since_refresh)
-        followed = self._following.zones
-        process.read("bossa_zone_expired", lambda: {(to_text(a),): a in served.expired for a in followed})
-        process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in self._pool.report()})
-        for name, reading in self._forwarder.readings().items():
-            process.read(name, reading)
-        process.read("bossa_dns_tcp_connections", lambda: {(): self._tcp.connections})
-        process.read("bossa_dns_tcp_refused_total", lambda: {(): self._tcp.counts["refused"]})
-        cache, resolver = self._resolver.cache, self._resolver
-        process.read("bossa_dns_cache_questions_total", lambda: {(how,): resolver.counts[how] for how in ASKED})
-        process.read("bossa_dns_cache_prefetches_total", lambda: {(): resolver.counts["prefetches"]})
-        process.read("bossa_dns_cache_entries", lambda: {(): len(cache)})
-        process.read("bossa_dns_cache_bytes", lambda: {(): cache.octets})
-        process.read("bossa_store_failures_total", lambda: {(): self._engine.failures})
-        process.read("bossa_store_size_bytes", lambda: {(): self._store_status().size})
-
-
-def _update_counts() -> UpdateCounts:
-    counts = metrics.PROCESS.series("bossa_dns_updates_total")
-    accepted, failed = int(counts.get(("noerror",), 0)), int(counts.get(("servfail",), 0))
-    return UpdateCounts(accepted=accepted, failed=failed, refused=int(sum(counts.values())) - accepted - failed)
 
 
 def _log_bug(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -59,6 +59,8 @@ class MemoryZones:
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
         self._options[apex] = options
         self._trim(apex)
+        if not options.primaries:
+            self._contacts.pop(apex, None)
 
     async def put_contact(self, apex: bytes, when: int | None) -> None:
         if when is None:

@@ -216,3 +216,13 @@ def test_removed_zone_takes_its_contact_along_and_a_replaced_one_keeps_it(zones:
     assert zones.contacts() == {APEX: 1}
     asyncio.run(zones.remove(APEX))
     assert zones.contacts() == {}
+
+
+def test_a_zone_that_loses_its_primaries_loses_its_contact(zones: ZoneStore) -> None:
+    _create(zones)
+    asyncio.run(zones.put_contact(APEX, 1))
+    asyncio.run(zones.put_contact(OTHER, 2))
+    asyncio.run(zones.set_options(APEX, ZoneOptions(primaries=("192.0.2.1",))))
+    assert zones.contacts() == {APEX: 1, OTHER: 2}
+    asyncio.run(zones.set_options(APEX, ZoneOptions()))
+    assert zones.contacts() == {OTHER: 2}

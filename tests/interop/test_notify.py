@@ -143,6 +143,18 @@ def test_what_changes_while_nobody_listens_is_told_as_it_is_then(
     assert listener.serials[:2] == [1, 4]
 
 
+def test_a_zone_that_comes_back_with_the_serial_it_had_is_told_again(
+    shared_domain: Domain, zone: str, listener: Listener
+) -> None:
+    tell(shared_domain, zone, listener)
+    listener.wait(1)
+    shared_domain.run("zone", "remove", zone, check=True)
+    shared_domain.add_zone(zone, ZONE)
+    tell(shared_domain, zone, listener)
+    listener.wait(2)
+    assert listener.serials == [1, 1]
+
+
 def test_a_start_tells_every_zone_and_a_command_too(domain: Domain, listener: Listener) -> None:
     tell(domain, domain.name, listener)
     listener.wait(1)

@@ -39,7 +39,7 @@ class Primaries:
             await asyncio.sleep(self.pause)
             if self.gone:
                 raise TransferFailed("no answer in time")
-            await self.served.create_zone(apex, fresh_zone(apex=apex), replace=True)
+            await self.served.replace_zone(apex, fresh_zone(apex=apex), lambda: None)
         finally:
             self.now -= 1
 
@@ -173,3 +173,14 @@ def test_a_zone_that_is_removed_is_followed_no_more() -> None:
         assert scene.store.contacts() == {}
 
     play(1, talk)
+
+
+def test_changes_of_zones_of_our_own_wake_nobody() -> None:
+    async def main() -> None:
+        scene, own = Scene(1), names.from_text("own.test.")
+        await scene.served.create_zone(own, fresh_zone(apex=own))
+        assert not scene.following._wake.is_set()
+        await scene.add()
+        assert scene.following._wake.is_set()
+
+    asyncio.run(main())

@@ -106,7 +106,7 @@ def test_what_others_said_is_driven_out_by_a_zone_that_did_not_answer_before_and
         zones = await served(Worker(), "t.", "h A 192.0.2.1\n")
         zones.on_arrival = heard.append
         made, other = zone("t.", "h A 192.0.2.2\n"), zone("x.", "")
-        await zones.create_zone(made.apex, list(made.rrsets()), replace=True)
+        await zones.replace_zone(made.apex, list(made.rrsets()), lambda: None)
         assert heard == []
         await zones.create_zone(other.apex, list(other.rrsets()))
         assert heard == [other.apex]

@@ -41,14 +41,14 @@ class Names(Protocol):
         """Change records: decided on a draft, one serial step, stored and in force on return."""
 
     async def create_zone(
-        self,
-        apex: bytes,
-        rrsets: Iterable[tuple[bytes, RRset]],
-        options: ZoneOptions | None = None,
-        *,
-        replace: bool = False,
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], options: ZoneOptions | None = None
     ) -> None:
-        """Store and serve a zone."""
+        """Store and serve a new zone."""
+
+    async def replace_zone(
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], check: Callable[[], object]
+    ) -> None:
+        """Store and serve a zone in the place of the one that is there, unless ``check`` raises in that moment."""
 
     async def create_zones(
         self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None

@@ -291,7 +291,11 @@ async def zone_import(office: Office, args: ZoneImport, line: Line) -> ZoneDone:
             await line.progress("received", len(rrsets))
     soa = _soa(apex, rrsets)
     await line.progress("storing", len(rrsets), len(rrsets))
-    await office.names.create_zone(apex, rrsets, office.names.options.get(apex), replace=old is not None)
+    if old is None:
+        await office.names.create_zone(apex, rrsets)
+    else:
+        # The stream took its time.
+        await office.names.replace_zone(apex, rrsets, lambda: secondaries.editable(office, old))
     warnings = _stale(old, soa) if old is not None else []
     return ZoneDone(name=words.plain(apex), serial=soa.serial, rrsets=len(rrsets), warnings=warnings)
 

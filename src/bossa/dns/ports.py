@@ -96,7 +96,7 @@ class ZoneStore(Protocol):
         """Forget a zone with its history, its policy and its contact."""
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
-        """Store a zone's options."""
+        """Store a zone's options; one without primaries has no contact any more."""
 
     async def put_contact(self, apex: bytes, when: int | None) -> None:
         """Store when a primary last confirmed a zone, in seconds since 1970; None forgets it."""

@@ -4,7 +4,8 @@ An address that an update adds gets a PTR, and an address that goes takes its
 PTR along, whoever takes it away.  Invariants: a PTR of an origin other than
 PTR is never touched; a PTR to another name is never joined or replaced, so the
 first name wins; every PTR that was put here points to a name that holds the
-address, as long as its zone has the option.  RFC 1035 §3.5, RFC 3596 §2.5.
+address, as long as its zone has the option and is changed step by step, not
+replaced.  RFC 1035 §3.5, RFC 3596 §2.5.
 
 All is decided on drafts, so that the steps of the reverse zones can be stored
 in the transaction of the step that they follow.

@@ -78,7 +78,7 @@ class ZoneRows:
         await self._run(_remove(apex))
 
     async def set_options(self, apex: bytes, options: ZoneOptions) -> None:
-        """Store a zone's options; history beyond the new limit goes."""
+        """Store a zone's options; history beyond the new limit goes, and the contact of a zone without primaries."""
         await self._run(_set_options(apex, options))
 
     async def put_contact(self, apex: bytes, when: int | None) -> None:
@@ -145,6 +145,8 @@ def _remove(apex: bytes) -> Operation[None]:
 
 
 def _set_options(apex: bytes, options: ZoneOptions) -> Operation[None]:
+    if not options.primaries:
+        yield from operations.put(CONTACTS, [(apex, None)])
     yield from operations.keep_history(zone_scope(apex), options.history)
     yield from operations.put(ZONES, [(apex, rows.encode_options(options))])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,18 @@ class FakeNames:
         return step
 
     async def create_zone(
-        self,
-        apex: bytes,
-        rrsets: Iterable[tuple[bytes, RRset]],
-        options: ZoneOptions | None = None,
-        *,
-        replace: bool = False,
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], options: ZoneOptions | None = None
     ) -> None:
-        assert replace or apex not in self.zones
+        assert apex not in self.zones
         self.zones[apex] = Zone(apex, rrsets)
         self.options[apex] = options or ZoneOptions()
+
+    async def replace_zone(
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], check: Callable[[], object]
+    ) -> None:
+        assert apex in self.zones
+        check()
+        self.zones[apex] = Zone(apex, rrsets)
 
     async def create_zones(
         self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None

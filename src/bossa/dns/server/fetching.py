@@ -15,7 +15,7 @@ from functools import partial
 
 from bossa.dns import incoming, types
 from bossa.dns.changes import Draft
-from bossa.dns.errors import Declined, Refused, TransferFailed
+from bossa.dns.errors import Declined, Rcode, Refused, TransferFailed
 from bossa.dns.incoming import Content, Current, Increment, SerialStep, Transfer
 from bossa.dns.message import Flag, Message
 from bossa.dns.names import to_text
@@ -71,10 +71,10 @@ class Fetcher:
         await self._transfer(apex, primary, types.AXFR)
 
     def _zone(self, apex: bytes, primary: Remote) -> Zone:
-        """Return the zone as it is; raises TransferFailed when it was removed or follows others meanwhile."""
+        """Return the zone as it is; raises Refused when it was removed or follows others meanwhile."""
         options = self.served.options.get(apex)
         if options is None or primary.text not in options.primaries:
-            raise TransferFailed("the zone is gone, or has other primaries")
+            raise Refused(Rcode.REFUSED, "the zone is gone, or has other primaries")
         return self.served.zones[apex]
 
     def _sign(self, wire: bytes, primary: Remote) -> Sent:
@@ -160,33 +160,35 @@ class Fetcher:
             return "nothing new"
         zone = self._zone(apex, primary)
         if isinstance(content, Increment):
-            await self._follow(apex, content)
+            await self._follow(apex, primary, content)
             return "steps"
         if is_fetched(zone) and serial_gt(content.serial, zone.serial):
             changes = await asyncio.to_thread(incoming.differences, zone, content.rrsets)
             if len(changes) <= _MOST_CHANGES:
-                await self.served.edit(apex, partial(_at_serial, zone.serial, changes))
+                await self.served.edit(apex, partial(self._at_serial, primary, zone.serial, changes))
                 return "difference"
-        await self.served.create_zone(apex, content.rrsets, replace=True)
+        await self.served.replace_zone(apex, content.rrsets, partial(self._zone, apex, primary))
         return "new zone"
 
-    async def _follow(self, apex: bytes, increment: Increment) -> None:
+    async def _follow(self, apex: bytes, primary: Remote, increment: Increment) -> None:
         """Make each step of the primary's one of ours; queued at once, they share their commits."""
         mark = Mark(Origin.PRIMARY, int(self.clock()))
-        edits = [self.served.edit(apex, partial(_take, step, mark)) for step in increment.steps]
+        edits = [self.served.edit(apex, partial(self._take, primary, step, mark)) for step in increment.steps]
         for result in await asyncio.gather(*edits, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
+    # How the edits are decided, which is later than they were queued.
 
-def _take(step: SerialStep, mark: Mark, draft: Draft) -> None:
-    incoming.take_step(step, draft, mark)
+    def _take(self, primary: Remote, step: SerialStep, mark: Mark, draft: Draft) -> None:
+        self._zone(draft.apex, primary)
+        incoming.take_step(step, draft, mark)
 
-
-def _at_serial(serial: int, changes: list[RRsetChange], draft: Draft) -> list[RRsetChange]:
-    """Make changes that were found against a serial; raises OutOfStep when the zone has moved on."""
-    incoming.expect_serial(serial, draft)
-    return changes
+    def _at_serial(self, primary: Remote, serial: int, changes: list[RRsetChange], draft: Draft) -> list[RRsetChange]:
+        """Make changes that were found against a serial; raises OutOfStep when the zone has moved on."""
+        self._zone(draft.apex, primary)
+        incoming.expect_serial(serial, draft)
+        return changes
 
 
 def reason(error: BaseException) -> str:

@@ -106,7 +106,7 @@ class Following:
         options = self._served.options.get(apex)
         known = self.zones.get(apex)
         wanted = tuple(map(Remote.parse, options.primaries)) if options is not None else ()
-        if known is not None and known.primaries == wanted:
+        if wanted == (known.primaries if known is not None else ()):
             return
         self.zones.pop(apex, None)
         self._adopt(apex)

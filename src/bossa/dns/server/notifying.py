@@ -47,8 +47,8 @@ class Notifying:
         self._octets = octets
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._tasks: dict[tuple[bytes, Remote], asyncio.Task[None]] = {}
-        # The serial that each server has acknowledged, or was told in vain.
-        self._told: dict[tuple[bytes, Remote], int] = {}
+        # The serial that each server has acknowledged, or was told in vain, by apex.
+        self._told: dict[bytes, dict[Remote, int]] = {}
         served.watchers.append(self.watch)
 
     def start(self) -> None:
@@ -63,13 +63,22 @@ class Notifying:
 
     def watch(self, apex: bytes) -> None:
         """Take note of a zone that may have a new serial or other servers to tell."""
-        for remote in self._targets(apex):
+        targets = self._targets(apex)
+        told = self._still_told(apex, targets)
+        for remote in targets:
             place = apex, remote
-            if place in self._tasks or self._told.get(place) == self._served.zones[apex].serial:
+            if place in self._tasks or told.get(remote) == self._served.zones[apex].serial:
                 continue
             task = asyncio.get_running_loop().create_task(self._tell(apex, remote))
             self._tasks[place] = task
             task.add_done_callback(partial(self._ended, place))
+
+    def _still_told(self, apex: bytes, targets: list[Remote]) -> dict[Remote, int]:
+        """Return what those were told who are still to be told; of others nothing is kept."""
+        told = {remote: serial for remote, serial in self._told.pop(apex, {}).items() if remote in targets}
+        if told:
+            self._told[apex] = told
+        return told
 
     def _targets(self, apex: bytes) -> list[Remote]:
         """Return whom to tell of a zone now; nobody of one that is gone or not served."""
@@ -82,20 +91,19 @@ class Notifying:
     def _ended(self, place: tuple[bytes, Remote], task: asyncio.Task[None]) -> None:
         """Look once more: the serial may have moved just when the task was done."""
         self._tasks.pop(place, None)
-        if place[0] not in self._served.zones:
-            self._told.pop(place, None)
-        elif not task.cancelled():
+        if not task.cancelled():
             self.watch(place[0])
 
     async def _tell(self, apex: bytes, remote: Remote) -> None:
         """Tell the serial of now, try after try; then it is told, or the server finds out by its own timer."""
         await asyncio.sleep(_GATHER)
-        why = ""
+        serial, why = 0, ""
         for wait in WAITS:
             if remote not in self._targets(apex):
                 return
             zone = self._served.zones[apex]
-            self._told[apex, remote] = zone.serial
+            serial = zone.serial
+            self._told.setdefault(apex, {})[remote] = serial
             started = self._clock()
             try:
                 async with self._slots:
@@ -105,10 +113,10 @@ class Notifying:
                 await asyncio.sleep(max(0.0, started + wait - self._clock()))
                 continue
             metrics.add("bossa_dns_notifies_total", ("out", "done"))
-            log.debug("notify", zone=to_text(apex), to=remote.text, serial=self._told[apex, remote])
+            log.debug("notify", zone=to_text(apex), to=remote.text, serial=serial)
             return
         metrics.add("bossa_dns_notifies_total", ("out", "failed"))
-        log.warning("notify failed", zone=to_text(apex), to=remote.text, serial=self._told[apex, remote], why=why)
+        log.warning("notify failed", zone=to_text(apex), to=remote.text, serial=serial, why=why)
 
     async def _try(self, zone: Zone, remote: Remote, wait: float) -> None:
         wire = notify.notify(zone.apex, zone.soa_rrset, int.from_bytes(self._octets(2), "big"))

@@ -37,13 +37,15 @@ class Once:
 
     def do(self, packet: bytes, address: bytes, send: Done, begin: Callable[[Done], None]) -> None:
         """Begin, unless it was begun before; the answer goes to ``send`` in either case, at once or later."""
+        now = self._clock()
+        self._forget(now)
         key = (address, hashlib.sha256(packet).digest())
         kept = self._kept.get(key)
         if kept is not None:
             if kept.answer is not None:
                 send(kept.answer)
             return
-        self._keep(key)
+        self._kept[key] = _Kept(None, now + _KEEP_SECONDS)
 
         def done(answer: bytes) -> None:
             if answer[3] & 0xF == Rcode.SERVFAIL:
@@ -55,8 +57,7 @@ class Once:
 
         begin(done)
 
-    def _keep(self, key: tuple[bytes, bytes]) -> None:
-        now = self._clock()
+    def _forget(self, now: float) -> None:
+        """Let go of what was kept long enough, and make room for one more."""
         while self._kept and (len(self._kept) >= _MOST or next(iter(self._kept.values())).until < now):
             self._kept.popitem(last=False)
-        self._kept[key] = _Kept(None, now + _KEEP_SECONDS)

@@ -49,10 +49,10 @@ Work = Callable[[], Awaitable[bytes | Iterable[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An UPDATE, and what has it done, here or by the primary; ``known`` tells whether its sender is."""
+    """An UPDATE, what has it done, here or by the primary, and what keeps its answer for the next copy."""
 
     exchange: Exchange
-    known: bool
+    once: Once | None
     begin: Callable[[bytes, Send], None]
 
 
@@ -72,6 +72,8 @@ class Owner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._updates = Updates(served, clock)
         self._once = Once(clock)
+        # A table of its own for those of whom only the primary knows who they are, so that they push nobody out.
+        self._once_for_strangers = Once(clock)
 
     def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
         """Answer a UDP request, now or later; too many that wait are dropped.
@@ -82,7 +84,7 @@ class Owner:
         try:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
             if isinstance(answer, Update):
-                self._begin_update(answer, address, send)
+                self._begin_update(answer, address, self._fitting(answer.exchange, send))
             sound = True
         finally:
             if not sound:
@@ -94,19 +96,11 @@ class Owner:
 
     def _begin_update(self, update: Update, address: bytes, send: Send) -> None:
         packet = update.exchange.message.wire
-        if update.known:
-            self._once.do(packet, address, send, lambda done: update.begin(packet, done))
+        if update.once is not None:
+            update.once.do(packet, address, send, lambda done: update.begin(packet, done))
         else:
-            # Who may not change anything has nothing kept for him, and may be somebody else.
-            update.begin(packet, lambda answer: self._let_out(update.exchange, answer, send))
-
-    def _let_out(self, exchange: Exchange, answer: bytes, send: Send) -> None:
-        """Send an answer, as far as the rate limit lets it out."""
-        # To whom a primary says yes has shown to it who he is.
-        proved = exchange.proved or not answer[3] & 0xF
-        fitting = self._fit(exchange.address.packed, answer, proved=proved)
-        if fitting is not None:
-            send(fitting)
+            # Who may not change anything has nothing kept for him.
+            update.begin(packet, send)
 
     async def message(self, wire: bytes, peer: Peer) -> bytes | Iterable[bytes] | None:
         """Answer a TCP request, a transfer with many messages."""
@@ -118,10 +112,14 @@ class Owner:
         return await answer() if callable(answer) else answer
 
     def _later(self, work: Work, packet: bytes, send: Send) -> None:
-        """Do the work in a task of its own."""
+        """Do the work in a task of its own, unless there are too many."""
         if self._pending >= _MAX_PENDING:
             metrics.add("bossa_dns_dropped_total", ("busy",))
-            return
+        else:
+            self._start(work, packet, send)
+
+    def _start(self, work: Work, packet: bytes, send: Send) -> None:
+        """Do the work in a task of its own; ``send`` gets an answer in any case."""
         self._pending += 1
         task = asyncio.get_running_loop().create_task(self._run(work, packet, send))
         self._tasks.add(task)
@@ -168,6 +166,19 @@ class Owner:
         """Return an answer as it leaves; who may be somebody else has to keep to the rate limit."""
         return answer if proved or answer is None else self.gate.fit(host, answer)
 
+    def _fitting(self, exchange: Exchange, send: Send) -> Send:
+        """Return what sends an answer as it leaves."""
+        if exchange.proved:
+            return send
+
+        def fit(answer: bytes) -> None:
+            # To whom a primary says yes has shown to it who he is.
+            fitting = self._fit(exchange.address.packed, answer, proved=not answer[3] & 0xF)
+            if fitting is not None:
+                send(fitting)
+
+        return fit
+
     def _query(self, exchange: Exchange) -> bytes | Work | None:
         answer = query.answer(exchange, self._names.ground, self.settings.mark)
         if isinstance(answer, query.Follow):
@@ -200,18 +211,15 @@ class Owner:
 
     async def _increment(self, exchange: Exchange) -> bytes:
         """Answer an IXFR over UDP.  RFC 1995 §2"""
-        answer = await self._incremented(exchange)
-        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
-
-    async def _incremented(self, exchange: Exchange) -> bytes:
         try:
             content, what = await self._transferred(exchange)
         except Refused as e:
             audit.transfer_refused(exchange, e)
-            return failure(exchange, e.code, e.ede)
-        whole_or_soa = transfer.datagram(exchange, content, int(self._clock()))
-        (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
-        return answer
+            answer = failure(exchange, e.code, e.ede)
+        else:
+            whole_or_soa = transfer.datagram(exchange, content, int(self._clock()))
+            (answer,) = audit.given(exchange, [whole_or_soa], what, self._clock)
+        return self._fit(exchange.address.packed, answer, proved=exchange.proved) or SILENCE
 
     async def _transferred(self, exchange: Exchange) -> tuple[Iterable[Record], audit.Given]:
         """Return the records that an AXFR or IXFR gets, and what they are; raises Refused."""
@@ -240,8 +248,8 @@ class Owner:
         return exchange.finish(Reply(flags=Flag.AA))
 
     def _own_update(self, exchange: Exchange) -> Update:
-        known = self._updates.is_known(exchange)
-        return Update(exchange, known, lambda packet, done: self._updates.begin(exchange, done))
+        once = self._once if self._updates.is_known(exchange) else None
+        return Update(exchange, once, lambda packet, done: self._updates.begin(exchange, done))
 
     def _for_primary(self, exchange: Exchange) -> Update | None:
         """Return an update that goes to its zone's primary; None for others, and when the zone does not do so."""
@@ -252,8 +260,9 @@ class Owner:
         if not self._names.options[apex].forward_updates:
             return None
         work = partial(self._pass_update_on, exchange, apex)
-        known = isinstance(exchange.signed, tsig.Signed)
-        return Update(exchange, known, lambda packet, done: self._later(work, packet, done))
+        once = self._once if isinstance(exchange.signed, tsig.Signed) else self._once_for_strangers
+        # Started however busy we are: somebody waits for the end of it, and of these there are few.
+        return Update(exchange, once, lambda packet, done: self._start(work, packet, done))
 
     async def _pass_update_on(self, exchange: Exchange, apex: bytes) -> bytes:
         """Return the primary's answer, its signature included.  RFC 2136 §6"""

@@ -26,8 +26,10 @@ from bossa.dns.server.orders import Orders
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
-# How long a live worker may be silent, or leave what it is given; and how long a new one may take for the whole image.
+# How long a worker may be silent, or leave what it is given; how long a new one may be before its first word, and how
+# long it may take for the whole image.
 LAG_LIMIT = 3.0
+_START_LIMIT = 10.0
 _LOAD_LIMIT = 120.0
 _LOOK_EVERY = 1.0
 # Before a dead worker's place is taken; longer each time that one dies young.
@@ -55,7 +57,8 @@ class _Worker:
     live: bool = False
     # Done when the worker says that it has come so far.
     here: asyncio.Future[None] | None = None
-    # Looks since it was last heard of.
+    # Whether it has said anything yet, and looks since it was last heard of.
+    heard: bool = False
     silent: int = 0
     counters: dict[str, int] = field(default_factory=dict)
     started: float = 0.0
@@ -134,12 +137,13 @@ class Pool:
             self.limited(network)
 
     def _look(self) -> None:
-        """Kill live workers that were not heard of for too long, and come back."""
+        """Kill workers that were not heard of for too long, and come back."""
         self._say_limited(self._desk.limited() if self._desk is not None else ())
         for worker in self._workers:
             worker.silent += 1
-            if worker.live and worker.silent * _LOOK_EVERY > LAG_LIMIT:
-                log.warning("worker is silent, is replaced", worker=worker.number, seconds=LAG_LIMIT)
+            limit = LAG_LIMIT if worker.heard else _START_LIMIT
+            if worker.process is not None and worker.silent * _LOOK_EVERY > limit:
+                log.warning("worker is silent, is replaced", worker=worker.number, seconds=limit)
                 self._kill(worker)
         self._watch = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
 
@@ -176,6 +180,8 @@ class Pool:
         for wait in left:
             log.warning("worker takes nothing, is replaced", worker=waits[wait].number, seconds=LAG_LIMIT)
             self._kill(waits[wait])
+        # Until it has ended it may still answer from what it had.
+        await asyncio.wait(left, timeout=_STOP_LIMIT)
 
     @property
     def revision(self) -> int:
@@ -305,6 +311,7 @@ class Pool:
         asks.setblocking(False)
         worker.orders = Orders(orders, lambda order, payload: self._hear(worker, order, payload))
         worker.here = asyncio.get_running_loop().create_future()
+        worker.heard, worker.silent = False, 0
         return there, asks, asks_there
 
     async def _load(self, worker: _Worker, orders: Orders) -> None:
@@ -326,12 +333,11 @@ class Pool:
         for sock in worker.sockets:
             asyncio.get_running_loop().remove_reader(sock)
         worker.live = True
-        worker.silent = 0
         orders.tell(Order.LIVE)
 
     def _hear(self, worker: _Worker, order: Order, payload: bytes) -> None:
         """Take in what a worker says."""
-        worker.silent = 0
+        worker.heard, worker.silent = True, 0
         if order is Order.COUNTERS:
             worker.counters = decode_counters(payload)
         elif order is Order.LIMITED:

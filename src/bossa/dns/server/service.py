@@ -125,10 +125,12 @@ class Names:
         return Ground(self.zones, self.closed, self.expired)
 
     def policy(self, apex: bytes) -> Rules:
-        """Return the rules of a zone, those of all zones after its own."""
+        """Return the rules of a zone, those of all zones after its own; only the latter where we have no such zone."""
+        # Any stranger may name a zone in an update.
+        apex = apex if apex in self.zones else b""
         found = self._parsed.get(apex)
         if found is None:
-            rows = (*self.rules.get(apex, ()), *self.rules.get(b"", ()))
+            rows = (*(self.rules.get(apex, ()) if apex else ()), *self.rules.get(b"", ()))
             found = self._parsed[apex] = Rules(tuple(parse_rule(row) for row in rows))
         return found
 
@@ -269,34 +271,40 @@ class Names:
         return apex in self.options and not self.options[apex].primaries
 
     async def create_zone(
-        self,
-        apex: bytes,
-        rrsets: Iterable[tuple[bytes, RRset]],
-        options: ZoneOptions | None = None,
-        *,
-        replace: bool = False,
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], options: ZoneOptions | None = None
     ) -> None:
-        """Store and serve a zone; with ``replace`` in the place of the one that is there."""
+        """Store and serve a new zone."""
         async with self._reshaping:
-            old = self.zones.get(apex)
-            if replace:
-                self._expect(apex)
-            elif old is not None:
+            if apex in self.zones:
                 raise Refused(Rcode.YXDOMAIN, f"there is a zone {names.to_text(apex)} already")
-            content = list(rrsets)
-            options = options or self.options.get(apex) or ZoneOptions()
-            zone = await asyncio.to_thread(Zone, apex, content)
-            async with self._changing:
-                answered = old is not None and apex not in self.overruled
-                await self._store.create(apex, options, content)
-                again = self._preparer.arrived(zone) | set(old.names() if old else ())
-                self.zones[apex] = zone
-                self._set_options(apex, options)
-                self._judge(apex)
-            self._tell(apex)
-            if not answered:
-                self.on_arrival(apex)
-            await self._publish_zone(zone, again, old)
+            await self._take_in(apex, list(rrsets), options or ZoneOptions())
+
+    async def replace_zone(
+        self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], check: Callable[[], object]
+    ) -> None:
+        """Store and serve a zone in the place of the one that is there, whose options stay.
+
+        ``check`` raises when that must not be; no zone comes, goes or gets other options between the two.
+        """
+        async with self._reshaping:
+            self._expect(apex)
+            check()
+            await self._take_in(apex, list(rrsets), self.options[apex])
+
+    async def _take_in(self, apex: bytes, content: Sequence[tuple[bytes, RRset]], options: ZoneOptions) -> None:
+        zone = await asyncio.to_thread(Zone, apex, content)
+        async with self._changing:
+            old = self.zones.get(apex)
+            answered = old is not None and apex not in self.overruled
+            await self._store.create(apex, options, content)
+            again = self._preparer.arrived(zone) | set(old.names() if old else ())
+            self.zones[apex] = zone
+            self._set_options(apex, options)
+            self._judge(apex)
+        self._tell(apex)
+        if not answered:
+            self.on_arrival(apex)
+        await self._publish_zone(zone, again, old)
 
     async def create_zones(
         self, contents: Mapping[bytes, Sequence[tuple[bytes, RRset]]], options: ZoneOptions | None = None
@@ -345,7 +353,9 @@ class Names:
                 was_closed, was_reserved = self.closed.get(apex), apex in self.reserved
                 self._set_options(apex, options)
                 if not options.primaries:
-                    await self._forget_contact(apex)
+                    # It is as if it never had one.
+                    self.expired.discard(apex)
+                    self.contacts.pop(apex, None)
             self._tell(apex)
             if self.closed.get(apex) != was_closed or (apex in self.reserved) != was_reserved:
                 zone = self.zones[apex]
@@ -368,13 +378,12 @@ class Names:
         """Store when a primary confirmed a zone."""
         self._expect(apex)
         await self._store.put_contact(apex, when)
-        self.contacts[apex] = when
-
-    async def _forget_contact(self, apex: bytes) -> None:
-        """Let a zone be one that never had a primary."""
-        self.expired.discard(apex)
-        if self.contacts.pop(apex, None) is not None:
+        options = self.options.get(apex)
+        if options is None or not options.primaries:
+            # It went, or became ours, while the disk took that in.
             await self._store.put_contact(apex, None)
+            raise Refused(Rcode.NOTAUTH, f"{names.to_text(apex)} has no primary any more")
+        self.contacts[apex] = when
 
     def _judge(self, apex: bytes) -> None:
         """Keep a secondary zone that came from being served while it is yet to be fetched for the first time."""
