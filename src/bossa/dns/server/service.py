@@ -2,8 +2,8 @@
 
 Edits of all clients wait in one queue.  A batch of them is decided on drafts,
 stored in one commit, applied to the zones, published to every worker, and
-only then answered; the next batch is decided while workers take the last one
-in.  A batch that the store refuses leaves the zones as they were.
+only then answered; the next batch gathers meanwhile.  A batch that the store
+refuses leaves the zones as they were.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import asyncio
 import ipaddress
 from collections import deque
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from bossa.dns import names, reverse
-from bossa.dns.changes import Draft
-from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
+from bossa.dns import names
+from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.policy import Network, Rules, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
@@ -24,9 +22,9 @@ from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.query import Ground
 from bossa.dns.routes import Rules as ForwardRules
 from bossa.dns.secondary import is_fetched
-from bossa.dns.server import audit
+from bossa.dns.server.edits import Decide, Edit, Outcome, Settled, decide, settle
 from bossa.dns.tsig import Key
-from bossa.dns.zone import RRset, RRsetChange, Step, Zone
+from bossa.dns.zone import RRset, Step, Zone
 
 # Edits stored in one commit at most, and edits that may wait.
 _BATCH = 256
@@ -34,34 +32,11 @@ _WAITING = 8192
 # Names prepared in one go before other work gets its turn.
 SLICE = 2000
 
-Decide = Callable[[Draft], Sequence[RRsetChange] | None]
 # Takes a delta; returns None when it is in force on every worker, else what does so when it is.
 Publish = Callable[[bytes], Awaitable[None] | None]
 Send = Callable[[bytes], Awaitable[None]]
-# Hears how an edit ended: the step, None when nothing changed, or why it was not done.
-Settled = Callable[[Step | Declined | StoreFailed | None], None]
 OpenKey = Callable[[KeyRow], Key]
 Watcher = Callable[[bytes], None]
-
-
-@dataclass(slots=True)
-class _Edit:
-    apex: bytes
-    decide: Decide
-    settled: Settled
-    outcome: Step | Declined | None = None
-    # What the reverse zones do along with it.
-    companions: reverse.Companions = reverse.NOTHING
-    is_settled: bool = False
-
-    def settle(self, failed: StoreFailed | None = None) -> None:
-        """Tell whoever waits how it ended; once."""
-        if self.is_settled:
-            return
-        self.is_settled = True
-        self.settled(failed or self.outcome)
-        if failed is None:
-            audit.followed(self.companions.notes)
 
 
 class Reserved(Container[bytes]):
@@ -101,7 +76,7 @@ class Names:
         self._store = store
         self._publish = publish
         self._preparer = Preparer(self.zones, self.reserved, recursion=recursion)
-        self._edits: deque[_Edit] = deque()
+        self._edits: deque[Edit] = deque()
         self._edited = asyncio.Event()
         # Held while edits are stored and applied, and while a zone comes or goes.
         self._changing = asyncio.Lock()
@@ -134,21 +109,21 @@ class Names:
             found = self._parsed[apex] = Rules(tuple(parse_rule(row) for row in rows))
         return found
 
-    def submit(self, apex: bytes, decide: Decide, settled: Settled) -> None:
+    def submit(self, apex: bytes, change: Decide, settled: Settled) -> None:
         """Have a zone's records changed: decided on a draft, one serial step, stored and in force when settled.
 
-        ``decide`` changes the draft or returns the changes, the SOA's serial left to us, or raises Declined.
+        ``change`` changes the draft or returns the changes, the SOA's serial left to us, or raises Declined.
         ``settled`` must not raise.  Raises Refused for a full queue.
         """
         if len(self._edits) >= _WAITING:
             raise Refused(Rcode.SERVFAIL, f"{_WAITING} updates are waiting")
-        self._edits.append(_Edit(apex, decide, settled))
+        self._edits.append(Edit(apex, change, settled))
         self._edited.set()
 
-    async def edit(self, apex: bytes, decide: Decide) -> Step | None:
-        """Submit a change and wait for it; raises the Declined that ``decide`` raises, Refused, and StoreFailed."""
-        done: asyncio.Future[Step | Declined | StoreFailed | None] = asyncio.get_running_loop().create_future()
-        self.submit(apex, decide, lambda outcome: None if done.done() else done.set_result(outcome))
+    async def edit(self, apex: bytes, change: Decide) -> Step | None:
+        """Submit a change and wait for it; raises the Declined that ``change`` raises, Refused, and StoreFailed."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.submit(apex, change, lambda outcome: None if done.done() else done.set_result(outcome))
         outcome = await done
         if isinstance(outcome, Exception):
             raise outcome
@@ -167,7 +142,7 @@ class Names:
                     await self._carry_out(batch)
                 except BaseException:
                     # A bug, or the end: nobody is left waiting.
-                    _settle(batch, StoreFailed("the server met an error of its own"))
+                    settle(batch, StoreFailed("the server met an error of its own"))
                     raise
 
     async def _gather(self) -> None:
@@ -177,14 +152,14 @@ class Names:
             seen = len(self._edits)
             await asyncio.sleep(0)
 
-    async def _carry_out(self, batch: list[_Edit]) -> None:
-        steps = self._decide(batch)
+    async def _carry_out(self, batch: list[Edit]) -> None:
+        steps = decide(batch, self.zones, self.options)
         if steps:
             try:
                 await self._store.commit(steps)
             except StoreFailed as e:
                 # Refusals of this batch may rest on steps that were not stored.
-                _settle(batch, e)
+                settle(batch, e)
                 return
             for step in steps:
                 self.zones[step.apex].apply(step.changes)
@@ -197,25 +172,25 @@ class Names:
         self._preparer.add(wanted[:SLICE], delta)
         return delta, wanted[SLICE:]
 
-    def _make_known(self, batch: list[_Edit], delta: Delta, rest: list[bytes]) -> None:
+    def _make_known(self, batch: list[Edit], delta: Delta, rest: list[bytes]) -> None:
         """Publish what a batch changed, and answer its clients, at once unless workers have to be waited for."""
         wait = self._publish(delta.encode()) if delta else None
         if wait is None and not rest:
-            _settle(batch)
+            settle(batch)
             return
         task = asyncio.get_running_loop().create_task(self._finish(batch, wait, rest))
         self._publishing.add(task)
         task.add_done_callback(self._publishing.discard)
 
-    async def _finish(self, batch: list[_Edit], wait: Awaitable[None] | None, rest: list[bytes]) -> None:
+    async def _finish(self, batch: list[Edit], wait: Awaitable[None] | None, rest: list[bytes]) -> None:
         try:
             if wait is not None:
                 await wait
             await self._publish_names(rest)
         except BaseException:
-            _settle(batch, StoreFailed("the change is stored and not everywhere in force"))
+            settle(batch, StoreFailed("the change is stored and not everywhere in force"))
             raise
-        _settle(batch)
+        settle(batch)
 
     async def _publish_names(self, order: Sequence[bytes], former: Zone | None = None) -> None:
         """Prepare names anew and publish them in slices, between which others have their turn."""
@@ -227,48 +202,6 @@ class Names:
         """Publish a delta; it is in force on return."""
         if (wait := self._publish(delta.encode())) is not None:
             await wait
-
-    def _decide(self, batch: list[_Edit]) -> list[Step]:
-        drafts: dict[bytes, Draft] = {}
-        steps = []
-        for edit in batch:
-            try:
-                edit.outcome = step = self._decide_one(edit, drafts)
-            except Declined as e:
-                edit.outcome = e
-                continue
-            if step is not None:
-                steps += [step, *edit.companions.steps]
-        return steps
-
-    def _decide_one(self, edit: _Edit, drafts: dict[bytes, Draft]) -> Step | None:
-        zone = self.zones.get(edit.apex)
-        if zone is None:
-            raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(edit.apex)}")
-        ground = drafts.setdefault(edit.apex, Draft(zone))
-        attempt = Draft(ground)
-        changes = edit.decide(attempt)
-        if changes:
-            attempt.apply(changes)
-        step = attempt.close()
-        if step is not None:
-            ground.apply(step.changes)
-            if self.options[edit.apex].ptr:
-                edit.companions = self._follow(step, drafts)
-        return step
-
-    def _follow(self, step: Step, drafts: dict[bytes, Draft]) -> reverse.Companions:
-        """Decide on the batch's drafts what a step's addresses do to the reverse zones."""
-        companions = reverse.follow(
-            step, self.zones, lambda zone: drafts.setdefault(zone.apex, Draft(zone)), self._is_writable
-        )
-        for companion in companions.steps:
-            drafts[companion.apex].apply(companion.changes)
-        return companions
-
-    def _is_writable(self, apex: bytes) -> bool:
-        """Tell whether a zone's records are decided here, and not by a primary elsewhere."""
-        return apex in self.options and not self.options[apex].primaries
 
     async def create_zone(
         self, apex: bytes, rrsets: Iterable[tuple[bytes, RRset]], options: ZoneOptions | None = None
@@ -484,11 +417,6 @@ class Names:
                     break
                 await send(self._preparer.names(order[at : at + SLICE], zone).encode())
                 await asyncio.sleep(0)
-
-
-def _settle(batch: list[_Edit], failed: StoreFailed | None = None) -> None:
-    for edit in batch:
-        edit.settle(failed)
 
 
 def _deepest_first(found: set[bytes]) -> list[bytes]:
