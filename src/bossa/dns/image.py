@@ -80,8 +80,9 @@ class Image:
         start = _OPT_START + edns_size.to_bytes(2, "big")
         self._opts = {rest: start + rest for rest in (bytes(6), b"\x00\x00\x80\x00\x00\x00")}
         self.nxdomain = 0
-        # Whether the last answer was of records that the name itself owns.
-        self.exact = False
+        # Whether the last answer may well be wanted again as it is: of records that the name itself owns, which was
+        # asked for in lower case.
+        self.worth = False
 
     def __len__(self) -> int:
         return len(self._at)
@@ -108,29 +109,31 @@ class Image:
 
     def answer(self, packet: bytes) -> bytes | None:
         """Return what follows the ID in the answer to a UDP query without options; None leaves it to others."""
-        self.exact = False
+        self.worth = False
         counts = packet[4:12]
         if counts == _ALONE:
-            name, kind = packet[12:-4].lower(), packet[-4:]
+            asked, kind = packet[12:-4], packet[-4:]
+            name = asked.lower()
             hit = self._at.get(name + kind)
             if hit is None:
                 return self._formed(packet, name, kind, _PLAIN_LIMIT, b"")
             head = hit[1].get(packet[2:4])
             if head is not None and len(packet) + len(hit[0]) <= _PLAIN_LIMIT:
-                self.exact = True
+                self.worth = name == asked
                 return head + packet[12:] + hit[0]
         elif counts == _WITH_OPT:
             opt = self._opts.get(packet[-6:])
             if opt is None or packet[-11:-8] != _OPT_START:
                 return None
-            name, kind = packet[12:-15].lower(), packet[-15:-11]
+            asked, kind = packet[12:-15], packet[-15:-11]
+            name = asked.lower()
             hit = self._at.get(name + kind)
             if hit is None:
                 return self._formed(packet, name, kind, self._limit(packet[-8:-6]), opt)
             head = hit[2].get(packet[2:4])
             size = len(packet) + len(hit[0])
             if head is not None and (size <= _PLAIN_LIMIT or size <= self._limit(packet[-8:-6])):
-                self.exact = True
+                self.worth = name == asked
                 return head + packet[12:-11] + hit[0] + opt
         return None
 
@@ -190,7 +193,7 @@ class Image:
 
     def answer_with(self, packet: bytes, options: bytes) -> bytes | None:
         """Answer a question that :meth:`asked_options` told of, with ``options`` in our OPT."""
-        self.exact = False
+        self.worth = False
         end = _question_end(packet)
         limit, do = self._limit(packet[end + 3 : end + 5]), packet[end + 7] & 0x80
         opt = self._opts[b"\x00\x00" + bytes((do,)) + b"\x00\x00\x00"]

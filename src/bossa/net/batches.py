@@ -14,6 +14,7 @@ class Batches(Protocol):
     """What :class:`bossa.net.mmsg.Batch` and :class:`bossa.net.plain.PlainBatch` do alike."""
 
     dropped: int
+    unanswered: list[int]
 
     def receive(self) -> int: ...
     def packet(self, i: int) -> bytes: ...

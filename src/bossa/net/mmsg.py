@@ -54,8 +54,8 @@ PASSING: Final = frozenset((
 # How long a full send buffer may hold up a batch.  What is left then is dropped, as a network would.
 SEND_WAIT_MS: Final = 20
 
-# Takes a packet and its return address, and returns what follows the ID in the answer, which is no longer than
-# SLOT_SIZE; None sends nothing.
+# Takes a packet and the sender's host (4 or 16 octets), and returns what follows the ID in the answer, which is no
+# longer than SLOT_SIZE; nothing when there is none, None when somebody else has to say.
 Answer = Callable[[bytes, bytes], bytes | None]
 # By host, and by all of a packet but its ID: what follows the ID in the answer.
 Known = Mapping[bytes, Mapping[bytes, bytes]]
@@ -83,7 +83,7 @@ class Batch:
         self._addresses = tuple(SLOTS * _STRIDE + i * _ADDRESS for i in range(SLOTS))
         host, host_end = HOST_AT[family]
         self._places = tuple(
-            (start, start + _ID, at, at + host, at + host_end)
+            (start, start + _ID, at + host, at + host_end)
             for start, at in zip(self._slots, self._addresses, strict=True)
         )
         self._address_size = CONTROL_AT + control if wildcard else _SOCKADDR[family]
@@ -95,6 +95,8 @@ class Batch:
         self._sizes: tuple[int, ...] = ()
         self._lengths: list[int] = []
         self.dropped = 0
+        # Which datagrams nobody has answered; they can be read until the next batch is received.
+        self.unanswered: list[int] = []
 
     def receive(self) -> int:
         """Take what is there, up to 32 datagrams, without waiting; return their number."""
@@ -130,19 +132,23 @@ class Batch:
         self._lengths[i] = size
 
     def answer_all(self, known: Known, answer: Answer) -> int:
-        """Answer every datagram that was received, and send; return how many were known.
+        """Answer what was received, and send; return how many were known, and leave the others in ``unanswered``.
 
         What follows the first two octets of a packet, an ID, is written over it.
         """
-        arena, lengths, size, count = self._arena, self._lengths, self._address_size, 0
-        for i, (length, (start, after, at, host, host_end)) in enumerate(zip(self._sizes, self._places, strict=False)):
-            answers = known.get(arena[host:host_end])
+        arena, lengths, count = self._arena, self._lengths, 0
+        unanswered = self.unanswered = []
+        for i, (length, (start, after, host, host_end)) in enumerate(zip(self._sizes, self._places, strict=False)):
+            client = arena[host:host_end]
+            answers = known.get(client)
             tail = answers.get(arena[after : start + length]) if answers is not None else None
             if tail is not None:
                 count += 1
             else:
-                tail = answer(arena[start : start + length], arena[at : at + size])
+                tail = answer(arena[start : start + length], client)
                 if not tail:
+                    if tail is None:
+                        unanswered.append(i)
                     continue
             lengths[i] = end = len(tail) + _ID
             arena[after : start + end] = tail

@@ -20,6 +20,7 @@ class PlainBatch:
         self._packets: list[tuple[bytes, bytes]] = []
         self._answers: list[bytes] = []
         self.dropped = 0
+        self.unanswered: list[int] = []
 
     def receive(self) -> int:
         """Take what is there, up to 32 datagrams, without waiting; return their number."""
@@ -58,14 +59,17 @@ class PlainBatch:
         self._answers[i] = data
 
     def answer_all(self, known: Known, answer: Answer) -> int:
-        """Answer every datagram that was received, and send; return how many were known."""
-        count = 0
+        """Answer what was received, and send; return how many were known, and leave the others in ``unanswered``."""
+        count, self.unanswered = 0, []
         for i, (packet, address) in enumerate(self._packets):
-            tail = known.get(peer.host_of(address), {}).get(packet[2:])
+            client = peer.host_of(address)
+            tail = known.get(client, {}).get(packet[2:])
             count += tail is not None
             if tail is None:
-                tail = answer(packet, address)
-            if tail:
+                tail = answer(packet, client)
+            if tail is None:
+                self.unanswered.append(i)
+            elif tail:
                 self.answer(i, packet[:2] + tail)
         self.send()
         return count

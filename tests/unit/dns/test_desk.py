@@ -5,13 +5,18 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+import dns.message
+
 from bossa.dns.entry import asked_key, remember
+from bossa.dns.image import Image
+from bossa.dns.lookup import Zones
+from bossa.dns.prepare import Preparer
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
 from bossa.dns.server.channel import Order
 from bossa.dns.server.desk import Clocks, Desk, Sizes
-from bossa.net import peer
 from tests.unit.dns.replies import answer, asked, query
+from tests.unit.dns.specimens import zone
 
 WWW = "www.example.org."
 NEAR, FAR = "10.0.0.1", "192.0.2.1"
@@ -29,7 +34,7 @@ class Client:
         self.desk.take(Order.NEAR, nearness.encode([ipaddress.ip_network("10.0.0.0/8")]))
 
     def is_answered(self, host: str, name: str = WWW) -> bool:
-        return self.desk.answer(query(name).to_wire(), peer.encode(socket.AF_INET, (host, 4711))) is not None
+        return self.desk.answer(query(name).to_wire(), socket.inet_aton(host)) is not None
 
 
 def test_who_may_not_recurse_gets_nothing_of_others_and_uses_nothing_up() -> None:
@@ -49,3 +54,16 @@ def test_who_may_not_recurse_keeps_no_answer_in_use() -> None:
     assert not client.desk._remembered._shelf.used
     assert client.is_answered(NEAR)
     assert len(client.desk._remembered._shelf.used) == 1
+
+
+def test_an_image_tells_which_answers_may_be_wanted_again_as_they_are() -> None:
+    ground = zone("t.", "h A 192.0.2.1\n*.w A 192.0.2.2\n")
+    preparer = Preparer(Zones({ground.apex: ground}), (), recursion=True)
+    image = Image()
+    image.apply(preparer.zone_forms(ground).encode())
+    image.apply(preparer.names(preparer.zone_names(ground), ground).encode())
+    for name, worth in (("h.t.", True), ("H.t.", False), ("x.w.t.", False), ("none.t.", False), ("h.T.", False)):
+        for edns in (False, True):
+            asked = dns.message.make_query(name, "A", use_edns=0 if edns else False, payload=1232)
+            assert image.answer(asked.to_wire()) is not None
+            assert image.worth is worth, name

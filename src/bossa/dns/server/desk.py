@@ -18,7 +18,6 @@ from bossa.dns.remembered import Remembered
 from bossa.dns.server.channel import Order
 from bossa.dns.server.known import Answers, Known
 from bossa.dns.server.nearness import Nearness
-from bossa.net.peer import host_of
 
 # Not answered, and not for the owner either.
 SILENCE = b""
@@ -54,13 +53,15 @@ class Desk:
         self._options = Options()
         self._limit: RateLimit | None = None
         self._encoded_limit = b""
+        # Whether answers to clients who have not proved where they are need a second look.
+        self._weighs = False
         # Networks whose answers were held back lately, for the log.
         self._limited: dict[bytes, None] = {}
         self._answered = self._slipped = self._dropped = self._recalled = 0
 
     def known(self) -> Mapping[bytes, Answers]:
         """Return what may be answered by the packet alone: nothing where each answer has to be weighed."""
-        if self._limit is not None or self._options.required:
+        if self._weighs:
             return _NOBODY
         self._known.turn(int(self._steady()))
         return self._known.by_host
@@ -92,25 +93,24 @@ class Desk:
             self._known.forget_hosts()
         elif order is Order.OPTIONS:
             self._options = Options.decode(payload)
+            self._weighs = self._limit is not None or self._options.required
         elif order is Order.LIMIT and payload != self._encoded_limit:
             # Accounts go on when the limit is the same.
             self._encoded_limit, self._limit = payload, RateLimit.decode(payload)
+            self._weighs = self._limit is not None or self._options.required
 
-    def answer(self, packet: bytes, address: bytes) -> bytes | None:
-        """Return what follows the ID in the answer; SILENCE for none, None when the owner has to say."""
-        found, proved = self._image.answer(packet), False
-        host = host_of(address)
+    def answer(self, packet: bytes, host: bytes) -> bytes | None:
+        """Return what follows the ID in the answer to a client; SILENCE for none, None when the owner has to say."""
+        image, proved = self._image, False
+        found = image.answer(packet)
         if found is None:
             found, proved = self._with_options(packet, host)
         if found is not None:
             self._answered += 1
-            found = self._known.fit(found, packet, host, worth=self._image.exact)
+            found = self._known.fit(found, packet, host, worth=image.worth)
         elif (found := self._recall(packet, host)) is None:
             return None
-        if self._options.required and not proved:
-            # Who shows no cookie has to come by TCP.  RFC 7873 §5.2.1
-            found = slipped(packet[:_ID] + found)[_ID:]
-        return found if proved or self._limit is None else self._weigh(self._limit, host, packet[:_ID] + found)
+        return self._weigh(packet[:_ID] + found, host) if self._weighs and not proved else found
 
     def _recall(self, packet: bytes, host: bytes) -> bytes | None:
         """Return what others answered to the same question, for who may have it passed on."""
@@ -145,9 +145,14 @@ class Desk:
         self._limited.clear()
         return limited
 
-    def _weigh(self, limit: RateLimit, host: bytes, answer: bytes) -> bytes:
-        """Return an answer, all but its ID, as the rate limit lets it out."""
-        verdict = limit.verdict(host, answer, self._clock())
+    def _weigh(self, answer: bytes, host: bytes) -> bytes:
+        """Return an answer, all but its ID, as a client gets it who has not proved where it is."""
+        if self._options.required:
+            # Who shows no cookie has to come by TCP.  RFC 7873 §5.2.1
+            answer = slipped(answer)
+        if self._limit is None:
+            return answer[_ID:]
+        verdict = self._limit.verdict(host, answer, self._clock())
         if verdict is Verdict.SEND:
             return answer[_ID:]
         if len(self._limited) < _MOST_LIMITED:

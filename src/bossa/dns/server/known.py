@@ -46,13 +46,13 @@ class Known:
             answers = self._welcome(host)
         if answers is self._far:
             tail = without_recursion(tail)
-        # An octet of the OPT may pass for a capital; then the answer is looked up each time.
-        if worth and packet[_HEADER:].islower():
+        if worth:
             self._keep(answers, packet, tail)
         return tail
 
     def learn(self, tail: bytes, packet: bytes, second: int) -> None:
         """Remember an answer whose TTLs are those of this second, for clients whose questions are passed on."""
+        # An octet of the OPT may pass for a capital; then the answer is looked up each time.
         if packet[_HEADER:].islower():
             self.turn(second)
             self._second = second

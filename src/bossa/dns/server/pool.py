@@ -23,6 +23,7 @@ from typing import Any
 from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
 from bossa.dns.server.desk import SILENCE, Clocks, Desk, Sizes
 from bossa.dns.server.orders import Orders
+from bossa.net.peer import host_of
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
 
@@ -381,7 +382,7 @@ class Pool:
         try:
             for i in range(batch.receive()):
                 packet, address = batch.packet(i), batch.address(i)
-                answer = self._desk.answer(packet, address) if self._desk is not None else None
+                answer = self._desk.answer(packet, host_of(address)) if self._desk is not None else None
                 if answer is None:
                     self._hand_over(sock, address, packet)
                 elif answer != SILENCE:

@@ -29,7 +29,7 @@ from bossa.dns.server.channel import (
 )
 from bossa.dns.server.desk import Clocks, Desk, Sizes
 from bossa.dns.server.progress import Progress
-from bossa.net.mmsg import SLOTS, Answer
+from bossa.net.mmsg import SLOTS
 from bossa.net.parent import die_with_parent
 from bossa.net.udp import Batches, open_batch
 
@@ -56,12 +56,11 @@ class Worker:
         self._desk = desk
         self._progress = progress
         self._applied = 0
-        self._asking: list[bytes] = []
         self._orders = orders
         self._asks = asks
         # A batch knows its socket by number only.
         self._udp = udp
-        self._doors = {sock.fileno(): (open_batch(sock), self._answerer(index)) for index, sock in enumerate(udp)}
+        self._doors = {sock.fileno(): (index, open_batch(sock)) for index, sock in enumerate(udp)}
         self._poll = select.poll()
         self._poll.register(orders, select.POLLIN)
         self._pending = bytearray()
@@ -102,35 +101,23 @@ class Worker:
             self._poll.unregister(self._orders)
             self._resting = time.monotonic() + _REST
 
-    def _serve(self, batch: Batches, answer: Answer) -> None:
+    def _serve(self, index: int, batch: Batches) -> None:
         """Answer what has come in on one socket."""
         for _ in range(_TURNS):
             count = batch.receive()
             # What is in force now has to show in the answers to questions that are here now.
             while self._applied < self._progress.in_force and self._running:
                 self._take_orders()
-            self._desk.count(batch.answer_all(self._desk.known(), answer))
-            if self._asking:
-                self._ask()
+            self._desk.count(batch.answer_all(self._desk.known(), self._desk.answer))
+            if batch.unanswered:
+                self._ask(index, batch)
             # A batch that is not full has emptied the socket.
             if count < SLOTS:
                 return
 
-    def _answerer(self, index: int) -> Answer:
-        """Return the function that looks up what is not known for one socket; None leaves the answer to the owner."""
-        look_up, asking = self._desk.answer, self._asking
-
-        def answer(packet: bytes, address: bytes) -> bytes | None:
-            found = look_up(packet, address)
-            if found is None:
-                asking.append(encode_ask(index, address, packet))
-            return found
-
-        return answer
-
-    def _ask(self) -> None:
+    def _ask(self, index: int, batch: Batches) -> None:
         """Give questions to the owner, those of a batch in one message; when it cannot take them, they are lost."""
-        asking, self._asking[:] = [*self._asking], ()
+        asking = [encode_ask(index, batch.address(i), batch.packet(i)) for i in batch.unanswered]
         while asking:
             count, size = 0, 0
             while count < len(asking) and size < ASKS_SIZE:
