@@ -70,8 +70,12 @@ def threads(pids: list[int]) -> list[Path]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Return the CPU time of all threads of some processes so far."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in threads(pids)) / 1e9
+    """Return the CPU time of all threads of some processes so far; one that ends while we look counts nothing."""
+    total = 0
+    for task in threads(pids):
+        with suppress(OSError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
 
 
 def pss_bytes(pid: int) -> int:
@@ -85,7 +89,8 @@ def put_on_server_core(pid: int) -> list[int]:
     """Move a server with all its processes and threads to its core, ahead of others; return the processes."""
     pids = tree(pid)
     for task in threads(pids):
-        os.sched_setaffinity(int(task.name), {SERVER_CORE})
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), {SERVER_CORE})
     for one in pids:
         _raise(one)
     return pids
