@@ -119,14 +119,6 @@ class Exchange:
         """The octets that another resolver's answer may have."""
         return self.limit - self.tsig_space() - len(self.options.data)
 
-    def without_tsig(self) -> bytes:
-        """Return the request as it was before it was signed."""
-        if self.signed is None:
-            return self.message.wire
-        wire, raw = self.message.wire, self.signed.request
-        count = int.from_bytes(wire[10:12], "big") - 1
-        return wire[:10] + count.to_bytes(2, "big") + wire[HEADER : raw.start]
-
     def _edns(self, ede: Ede | None, notes: Sequence[tuple[int, bytes]] = ()) -> Edns | None:
         if self.edns is None:
             return None

@@ -93,11 +93,10 @@ class Desk:
             self._known.forget_hosts()
         elif order is Order.OPTIONS:
             self._options = Options.decode(payload)
-            self._weighs = self._limit is not None or self._options.required
         elif order is Order.LIMIT and payload != self._encoded_limit:
             # Accounts go on when the limit is the same.
             self._encoded_limit, self._limit = payload, RateLimit.decode(payload)
-            self._weighs = self._limit is not None or self._options.required
+        self._weighs = self._limit is not None or self._options.required
 
     def answer(self, packet: bytes, host: bytes) -> bytes | None:
         """Return what follows the ID in the answer to a client; SILENCE for none, None when the owner has to say."""
