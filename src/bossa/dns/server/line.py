@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -68,13 +69,14 @@ class Line:
     async def _over_udp(self, upstream: Upstream, asked: Asked, *, edns: bool) -> Answer | None:
         """Return the reply; None after too many that answer something else."""
         message_id, loop = self._id(), asyncio.get_running_loop()
-        started = loop.time()
+        # The loop's own time stands still between two of its rounds.
+        started = time.monotonic()
         with _connected(upstream.address) as sock:
             sock.send(upstream_query(asked, message_id, edns=edns, mark=self._mark))
             for _ in range(_MOST_WRONG):
                 answer = read_answer(await loop.sock_recv(sock, _MAX_DATAGRAM), asked, message_id)
                 if answer is not None:
-                    upstream.heard(loop.time() - started)
+                    upstream.heard(time.monotonic() - started)
                     return answer
                 upstream.wrong_replies += 1
         return None
