@@ -1,4 +1,4 @@
-"""AES in CBC mode with ciphertext stealing, on a library that has only CBC.  RFC 3962 §5, NIST SP 800-38A addendum (CS3)
+"""AES in CBC mode with ciphertext stealing, on a library that has only CBC.  RFC 3962 §5, NIST SP 800-38A (CBC-CS3)
 
 The initial vector is zero, and the last two blocks trade places, the last one
 cut to the length of the message.  A message has at least one block; one of
