@@ -19,9 +19,7 @@ from bossa.krb.pac.logon import EXTRA_SIDS, RESOURCE_GROUPS, LogonInfo
 from bossa.wire import WireError
 
 _ASSERTED = (ASSERTED_BY_AUTHORITY, ASSERTED_BY_SERVICE)
-_FROM_OTHERS = frozenset(
-    (BufferType.CLIENT_INFO, BufferType.DELEGATION_INFO, BufferType.ATTRIBUTES)
-)
+_FROM_OTHERS = frozenset((BufferType.CLIENT_INFO, BufferType.DELEGATION_INFO, BufferType.ATTRIBUTES))
 
 
 def logon_info(content: PacContent) -> LogonInfo | None:

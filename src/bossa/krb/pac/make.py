@@ -35,11 +35,18 @@ def account_sid(info: RealmInfo, account: Account) -> Sid:
 
 
 def from_directory(
-    realm: Realm, principal: Principal, authtime: int, *, requested: bool | None = None, transition: bool = False
+    realm: Realm,
+    principal: Principal,
+    authtime: int,
+    *,
+    client: str | None = None,
+    requested: bool | None = None,
+    transition: bool = False,
 ) -> PacContent:
     """Return what we say of an account: LOGON_INFO, CLIENT_INFO, UPN_DNS_INFO, ATTRIBUTES, REQUESTER.
 
-    ``requested`` is what a PA-PAC-REQUEST said, None without one;
+    ``client`` is how the ticket names the account where that is not its first
+    name; ``requested`` is what a PA-PAC-REQUEST said, None without one;
     ``transition`` says that a service asserts who it is, by S4U2Self
     ([MS-SFU] 3.2.5.1.2).
     """
@@ -50,7 +57,7 @@ def from_directory(
     return PacContent(
         (
             (BufferType.LOGON_INFO, head + filetime(authtime).to_bytes(8, "little") + tail),
-            (BufferType.CLIENT_INFO, ClientInfo(authtime, account.name).encode()),
+            (BufferType.CLIENT_INFO, ClientInfo(authtime, client or account.name).encode()),
             *others,
             (BufferType.ATTRIBUTES, _ATTRIBUTES[requested]),
         )

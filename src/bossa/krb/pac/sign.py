@@ -52,8 +52,8 @@ def _sign(buffers: Iterable[Buffer], server_key: Key, kdc_key: Key, *, full: boo
         empty.append((BufferType.FULL_SIGNATURE, _empty(kdc_key)))
     octets, places = encode((*buffers, *empty))
     if full:
-        _fill(octets, places[BufferType.FULL_SIGNATURE], kdc_key.checksum(USAGE, octets))
-    server = server_key.checksum(USAGE, octets)
+        _fill(octets, places[BufferType.FULL_SIGNATURE], kdc_key.checksum(USAGE, bytes(octets)))
+    server = server_key.checksum(USAGE, bytes(octets))
     _fill(octets, places[BufferType.SERVER_SIGNATURE], server)
     _fill(octets, places[BufferType.KDC_SIGNATURE], kdc_key.checksum(USAGE, server))
     return bytes(octets)

@@ -151,4 +151,3 @@ def _check(pac: Pac, kind: BufferType, keys: Keys, covered: bytes) -> None:
         raise KdcError(KrbCode.INAPP_CKSUM, f"the PAC's {what} is of checksum type {checksum_type}")
     if not any(key.verify(USAGE, covered, mac) for key in fitting):
         raise KdcError(KrbCode.MODIFIED, f"the PAC's {what} does not match")
-
