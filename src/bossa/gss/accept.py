@@ -17,15 +17,15 @@ from bossa.gss import delegation, tokens
 from bossa.gss.bindings import NONE, ChannelBindings
 from bossa.gss.checksum import CHECKSUM_TYPE, ContextRequest
 from bossa.gss.context import Authorization, Context, Step
-from bossa.gss.delegation import Delegated
 from bossa.gss.errors import GssError, Major
 from bossa.gss.flags import ContextFlags
 from bossa.gss.keys import Keys, open_ticket
-from bossa.gss.protection import ACCEPTOR_SUBKEY, SENT_BY_ACCEPTOR, Protection
+from bossa.gss.protection import ACCEPTOR_SUBKEY, SENT_BY_ACCEPTOR, SEQUENCE_MASK, Protection
 from bossa.gss.replay import ReplayCache
 from bossa.gss.sequence import Window
 from bossa.krb import ap
 from bossa.krb.ap import Verified
+from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
 from bossa.krb.messages import ApReq, KrbError
@@ -42,8 +42,6 @@ _MAJORS = {
     KrbCode.REPEAT: Major.DUPLICATE_TOKEN,
     KrbCode.INAPP_CKSUM: Major.DEFECTIVE_TOKEN,
 }
-# The highest bit of an Int32 stays clear: old peers take the number for signed.
-_SEQUENCE_MASK = 0x3FFFFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +77,7 @@ def accept(
         raise GssError(major, refused.reason, token=_error(req, mechanism, refused.code, now)) from refused
 
 
-def _accept(
-    service: Service, mechanism: bytes, req: ApReq, now: float, bindings: ChannelBindings | None
-) -> Step:
+def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings: ChannelBindings | None) -> Step:
     opened = _open(service, req, now)
     bound = _check_bindings(service, opened.asked, bindings)
     verified = opened.verified
@@ -147,12 +143,12 @@ def _check_bindings(service: Service, asked: ContextRequest, bindings: ChannelBi
     return True
 
 
-def _delegated(opened: _Opened) -> Delegated | None:
+def _delegated(opened: _Opened) -> Credential | None:
     if not opened.asked.flags & ContextFlags.DELEG:
         return None
     verified = opened.verified
     keys = (verified.session,) if verified.subkey is None else (verified.session, verified.subkey)
-    return delegation.open(opened.asked.credential, keys)
+    return delegation.open(opened.asked.credential, keys, verified.ticket.part)
 
 
 def _authorization(opened: OpenTicket, key: Key) -> Authorization | None:
@@ -166,7 +162,7 @@ def _authorization(opened: OpenTicket, key: Key) -> Authorization | None:
         raw = None if content is None else content.find(BufferType.LOGON_INFO)
         if content is None or raw is None:
             return None
-        return Authorization(LogonInfo.decode(raw).sids, content)
+        return Authorization(LogonInfo.decode(raw).sids(), content)
     except (KdcError, WireError):
         return None
 
@@ -192,7 +188,7 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
         # Nothing tells the client another number: ours begins where its own did.
         return b"", Protection(key, service.random, SENT_BY_ACCEPTOR, theirs, window)
     subkey = random_key(key.enctype, service.random)
-    ours = int.from_bytes(service.random(4), "big") & _SEQUENCE_MASK
+    ours = int.from_bytes(service.random(4), "big") & SEQUENCE_MASK
     reply = ap.reply(verified, service.random(16), subkey=subkey, seq_number=ours)
     mark = SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY
     return tokens.frame(mechanism, tokens.AP_REP + reply), Protection(subkey, service.random, mark, ours, window)

@@ -15,8 +15,8 @@ from bossa.krb.messages import AuthData
 
 if TYPE_CHECKING:
     from bossa.directory.sid import Sid
-    from bossa.gss.delegation import Delegated
-    from bossa.krb.pac.container import PacContent
+    from bossa.krb.credential import Credential
+    from bossa.krb.pac.content import PacContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Context:
     initiated: bool
     protection: Protection = field(repr=False)
     channel_bound: bool = False
-    delegated: Delegated | None = None
+    delegated: Credential | None = None
     authorization: Authorization | None = None
     authorization_data: tuple[AuthData, ...] = field(default=(), repr=False)
 

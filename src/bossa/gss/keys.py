@@ -6,16 +6,18 @@ name is not ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Protocol
 
-from bossa.crypto.enctypes import BadIntegrity, Key
+from bossa.crypto.enctypes import SUPPORTED, BadIntegrity, Key
 from bossa.krb import ticket as tickets
 from bossa.krb.errors import KdcError, KrbCode
+from bossa.krb.keytab import Keytab
 from bossa.krb.messages import Ticket
 from bossa.krb.names import PrincipalName
-from bossa.krb.ticket import OpenTicket
+from bossa.krb.ticket import OpenTicket, held_key
 
 # Old versions of one key are few; a ticket without a version must not cost us more than these.
 MOST_TRIES = 16
@@ -27,6 +29,23 @@ class Keys(Protocol):
     def __call__(self, sname: PrincipalName, kvno: int | None, etype: int) -> Iterable[Key]:
         """Return the keys of a name, those of the version (or, without one, all) and type, newest first."""
         ...
+
+
+def of_keytab(keytab: Keytab) -> Keys:
+    """The keys of a key table, of whatever realm: the one that opens the ticket is the right one."""
+    found: dict[tuple[tuple[str, ...], int], list[tuple[int, Key]]] = {}
+    for entry in keytab.entries:
+        if entry.key.etype in SUPPORTED:
+            pair = entry.kvno, held_key(entry.key)
+            found.setdefault((entry.principal.parts, entry.key.etype), []).append(pair)
+    for pairs in found.values():
+        pairs.sort(key=itemgetter(0), reverse=True)
+
+    def keys(sname: PrincipalName, kvno: int | None, etype: int) -> Iterator[Key]:
+        pairs = found.get((sname.parts, etype), ())
+        return (key for version, key in pairs if kvno in (None, version))
+
+    return keys
 
 
 def open_ticket(ticket: Ticket, keys: Keys) -> tuple[OpenTicket, Key]:

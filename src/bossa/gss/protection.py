@@ -27,6 +27,8 @@ _MIC_HEADER = struct.Struct(">HB5sQ")
 _WRAP_HEADER = struct.Struct(">HBBHHQ")
 HEADER = 16
 _NUMBERS = 1 << 64
+# First numbers keep the high bits clear: old peers take them for signed.
+SEQUENCE_MASK = 0x3FFFFFFF
 
 # By whether the acceptor sent it.
 _SIGN = (Usage.INITIATOR_SIGN, Usage.ACCEPTOR_SIGN)

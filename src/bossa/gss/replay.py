@@ -28,7 +28,7 @@ class ReplayCache:
         return len(self._seen)
 
     def take(self, who: tuple[str, ...], moment: tuple[int, int], authenticator: bytes, now: float) -> None:
-        """Take a verified authenticator (as it was encrypted) of a client to a server; raises GssError if it came before."""
+        """Take a verified authenticator, as it was encrypted, of a client to a server; raises GssError."""
         self._forget(now)
         key = _key(who, moment, authenticator)
         if key in self._seen:
