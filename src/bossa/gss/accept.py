@@ -16,7 +16,7 @@ from bossa.crypto.enctypes import Key, random_key
 from bossa.gss import delegation, tokens
 from bossa.gss.bindings import NONE, ChannelBindings
 from bossa.gss.checksum import CHECKSUM_TYPE, ContextRequest
-from bossa.gss.context import Authorization, Context, Step
+from bossa.gss.context import Accepted, Authorization, Context
 from bossa.gss.errors import GssError, Major
 from bossa.gss.flags import ContextFlags
 from bossa.gss.keys import Keys, open_ticket
@@ -28,7 +28,7 @@ from bossa.krb.ap import Verified
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
-from bossa.krb.messages import ApReq, KrbError
+from bossa.krb.messages import ApReq, EncTicketPart, KrbError
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.verify import verify_accepted
@@ -39,6 +39,7 @@ from bossa.wire import WireError
 _MAJORS = {
     KrbCode.TKT_EXPIRED: Major.CREDENTIALS_EXPIRED,
     KrbCode.NOKEY: Major.NO_CRED,
+    KrbCode.NOT_US: Major.NO_CRED,
     KrbCode.REPEAT: Major.DUPLICATE_TOKEN,
     KrbCode.INAPP_CKSUM: Major.DEFECTIVE_TOKEN,
 }
@@ -46,8 +47,9 @@ _MAJORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a listener has: its keys, its memory, its source of random octets, its rules."""
+    """What a listener has: its realm and keys, its memory, its source of random octets, its rules."""
 
+    realm: str
     keys: Keys
     replay: ReplayCache
     random: Callable[[int], bytes]
@@ -65,7 +67,7 @@ class _Opened(NamedTuple):
 
 def accept(
     service: Service, mechanism: bytes, inner: bytes, now: float, bindings: ChannelBindings | None = None
-) -> Step:
+) -> Accepted:
     """Accept the context that an inner token asks for; raises GssError or WireError."""
     if not inner.startswith(tokens.AP_REQ):
         raise WireError(f"token {inner[:2].hex()} where an AP-REQ should be")
@@ -77,7 +79,7 @@ def accept(
         raise GssError(major, refused.reason, token=_error(req, mechanism, refused.code, now)) from refused
 
 
-def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings: ChannelBindings | None) -> Step:
+def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings: ChannelBindings | None) -> Accepted:
     opened = _open(service, req, now)
     bound = _check_bindings(service, opened.asked, bindings)
     verified = opened.verified
@@ -86,14 +88,14 @@ def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings
     _remember(service, req, verified, now)
     token, protection = _answer(service, mechanism, opened)
     part = verified.ticket.part
-    return Step(
+    return Accepted(
         token,
         Context(
             mechanism=mechanism,
             client=part.cname.text,
             realm=part.crealm,
             server=req.ticket.sname.text,
-            server_realm=req.ticket.realm,
+            server_realm=service.realm,
             flags=opened.asked.flags,
             expires=part.endtime,
             initiated=False,
@@ -110,9 +112,12 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     """Verify ticket and authenticator, and read what is asked for."""
     if req.ap_options & ApOptions.USE_SESSION_KEY:
         raise KdcError(KrbCode.NOKEY, "the ticket is of user-to-user kind")
+    # The realm stands outside of what the ticket's key protects, and the way from the client's is measured by it.
+    if req.ticket.realm != service.realm:
+        raise KdcError(KrbCode.NOT_US, f"a ticket of {req.ticket.realm}")
     opened, key = open_ticket(req.ticket, service.keys)
     verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.skew)
-    _check_path(opened)
+    _check_path(opened.part, service.realm)
     checksum = verified.authenticator.cksum
     if checksum is None or checksum.type != CHECKSUM_TYPE:
         raise KdcError(KrbCode.INAPP_CKSUM, "the authenticator does not say what the context is to be")
@@ -122,11 +127,11 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     return _Opened(verified, key, asked)
 
 
-def _check_path(opened: OpenTicket) -> None:
+def _check_path(part: EncTicketPart, realm: str) -> None:
     """A KDC of ours has looked at the realms between the client's and ours, or there are none.  RFC 4120 §2.7"""
-    part = opened.part
-    checked = part.flags & TicketFlags.TRANSITED_POLICY_CHECKED
-    if part.crealm != opened.ticket.realm and part.transited.octets and not checked:
+    if part.crealm == realm or part.flags & TicketFlags.TRANSITED_POLICY_CHECKED:
+        return
+    if part.transited.octets:
         raise KdcError(KrbCode.PATH_NOT_ACCEPTED, f"no KDC checked the way from {part.crealm}")
 
 
@@ -170,7 +175,7 @@ def _authorization(opened: OpenTicket, key: Key) -> Authorization | None:
 def _remember(service: Service, req: ApReq, verified: Verified, now: float) -> None:
     """Refuse an authenticator that came before.  RFC 4120 §3.2.3"""
     shown = verified.authenticator
-    who = (f"{shown.cname.text}@{shown.crealm}", f"{req.ticket.sname.text}@{req.ticket.realm}")
+    who = (f"{shown.cname.text}@{shown.crealm}", f"{req.ticket.sname.text}@{service.realm}")
     try:
         service.replay.take(who, (shown.ctime, shown.cusec), req.authenticator.cipher, now)
     except GssError as again:

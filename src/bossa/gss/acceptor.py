@@ -10,7 +10,7 @@ from __future__ import annotations
 from bossa.gss import tokens
 from bossa.gss.accept import Service, accept
 from bossa.gss.bindings import ChannelBindings
-from bossa.gss.context import Step
+from bossa.gss.context import Accepted, Step
 from bossa.gss.errors import GssError, Major
 from bossa.gss.negotiation import Answering
 from bossa.wire import WireError
@@ -49,9 +49,9 @@ class Acceptor:
         if mechanism == tokens.SPNEGO:
             self._negotiation = Answering(self._accept)
             return self._negotiation.first(inner, now)
-        return self._accept(mechanism, inner, now)
+        return Step(*self._accept(mechanism, inner, now))
 
-    def _accept(self, mechanism: bytes, inner: bytes, now: float) -> Step:
+    def _accept(self, mechanism: bytes, inner: bytes, now: float) -> Accepted:
         if mechanism not in tokens.KERBEROS:
             raise GssError(Major.BAD_MECH, tokens.name(mechanism))
         return accept(self._service, mechanism, inner, now, self._bindings)

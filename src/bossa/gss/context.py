@@ -82,3 +82,10 @@ class Step(NamedTuple):
 
     token: bytes
     context: Context | None
+
+
+class Accepted(NamedTuple):
+    """A mechanism's token for the peer, empty where none is due, and the context it accepted."""
+
+    token: bytes
+    context: Context

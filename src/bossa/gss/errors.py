@@ -15,7 +15,6 @@ class Major(IntEnum):
 
     DUPLICATE_TOKEN = 1 << 1
     OLD_TOKEN = 1 << 2
-    UNSEQ_TOKEN = 1 << 3
     GAP_TOKEN = 1 << 4
     BAD_MECH = 1 << 16
     BAD_NAME = 2 << 16
@@ -33,7 +32,6 @@ class Major(IntEnum):
 _WORDS = {
     Major.DUPLICATE_TOKEN: "the token is a duplicate",
     Major.OLD_TOKEN: "the token is too old",
-    Major.UNSEQ_TOKEN: "a later token came before",
     Major.GAP_TOKEN: "a token is missing",
     Major.BAD_MECH: "no mechanism in common",
     Major.BAD_NAME: "the name is not valid",

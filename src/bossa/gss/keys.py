@@ -31,11 +31,11 @@ class Keys(Protocol):
         ...
 
 
-def of_keytab(keytab: Keytab) -> Keys:
-    """The keys of a key table, of whatever realm: the one that opens the ticket is the right one."""
+def of_keytab(keytab: Keytab, realm: str) -> Keys:
+    """The keys that a key table has for a realm's services, of the types that we have."""
     found: dict[tuple[tuple[str, ...], int], list[tuple[int, Key]]] = {}
     for entry in keytab.entries:
-        if entry.key.etype in SUPPORTED:
+        if entry.realm == realm and entry.key.etype in SUPPORTED:
             pair = entry.kvno, held_key(entry.key)
             found.setdefault((entry.principal.parts, entry.key.etype), []).append(pair)
     for pairs in found.values():

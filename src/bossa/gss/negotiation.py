@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bossa.gss import tokens
-from bossa.gss.context import Context, Step
+from bossa.gss.context import Accepted, Context, Step
 from bossa.gss.errors import GssError, Major
 from bossa.gss.spnego import NegState, NegTokenInit, NegTokenResp, decode_init, offer
 from bossa.wire import WireError
 
 # A step of the mechanism's own acceptor: mechanism, inner token, now.
-Accept = Callable[[bytes, bytes, float], Step]
+Accept = Callable[[bytes, bytes, float], Accepted]
 
 
 class Answering:
@@ -67,7 +67,6 @@ class Answering:
         except GssError as refused:
             said = NegTokenResp(NegState.REJECT, self._chosen, refused.token or None)
             raise GssError(refused.major, refused.reason, token=said.encode()) from refused
-        assert context is not None
         if mic is not None:
             self._verify(context, mic)
             return self._say(NegState.ACCEPT_COMPLETED, reply, context, mic=context.get_mic(self._list))

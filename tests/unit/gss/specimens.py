@@ -87,7 +87,7 @@ def keytab(*kvnos: int) -> Keytab:
 
 def service(**changes: Any) -> Service:
     """The web service."""
-    made = Service(keys=of_keytab(keytab()), replay=ReplayCache(), random=Source("acceptor"))
+    made = Service(realm=REALM, keys=of_keytab(keytab(), REALM), replay=ReplayCache(), random=Source("acceptor"))
     return replace(made, **changes)
 
 
