@@ -24,7 +24,7 @@ from bossa.krb import ap
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError
 from bossa.krb.flags import ApOptions
-from bossa.krb.messages import Authenticator, CheckSum, KrbError
+from bossa.krb.messages import Authenticator, CheckSum, KrbError, Ticket
 from bossa.krb.ticket import held_key, wire_key
 from bossa.krb.usages import Usage
 from bossa.wire import WireError
@@ -66,11 +66,12 @@ class Initiation:
         return Step(b"", self._hear(self._asked, token or b""))
 
     def _ask(self, now: float) -> Step:
-        asked = self._asked = self._make(now)
+        ticket, session = _shown(self._credential)
+        asked = self._asked = self._make(session, now)
         mutual = bool(asked.flags & ContextFlags.MUTUAL)
         request = ap.request(
-            self._credential.open_ticket(),
-            asked.session,
+            ticket,
+            session,
             asked.authenticator,
             Usage.AP_REQ_AUTHENTICATOR,
             self._random(16),
@@ -79,10 +80,9 @@ class Initiation:
         token = tokens.frame(tokens.KRB5, tokens.AP_REQ + request)
         return Step(token, None if mutual else self._context(asked, asked.subkey, None, 0))
 
-    def _make(self, now: float) -> _Asked:
+    def _make(self, session: Key, now: float) -> _Asked:
         """Settle the session's keys, the flags and the authenticator.  RFC 4121 §4.1.1"""
         credential, wish = self._credential, self._wish
-        session = _session(credential)
         subkey = random_key(session.enctype, self._random)
         delegates = wish.delegate is not None
         flags = wish.flags & ~ContextFlags.DELEG | (ContextFlags.DELEG if delegates else 0)
@@ -135,8 +135,9 @@ class Initiation:
         )
 
 
-def _session(credential: Credential) -> Key:
+def _shown(credential: Credential) -> tuple[Ticket, Key]:
+    """The ticket and its key, as they are needed."""
     try:
-        return credential.session
-    except ValueError as unknown:
-        raise GssError(Major.DEFECTIVE_CREDENTIAL, str(unknown)) from unknown
+        return credential.open_ticket(), credential.session
+    except (WireError, ValueError) as useless:
+        raise GssError(Major.DEFECTIVE_CREDENTIAL, str(useless)) from useless
