@@ -42,7 +42,11 @@ WEB_ACCOUNT = Account(
 )
 NS_ACCOUNT = Account(name="DNS/ns.bossa.test", kind=Kind.SERVICE, rid=1101, created=1, names=("DNS/ns",))
 FILES_ACCOUNT = Account(
-    name="cifs/files.bossa.test", kind=Kind.SERVICE, rid=1102, created=1, allowed_from=("HTTP/web", "HTTP/app@OTHER.TEST")
+    name="cifs/files.bossa.test",
+    kind=Kind.SERVICE,
+    rid=1102,
+    created=1,
+    allowed_from=("HTTP/web", "HTTP/app@OTHER.TEST"),
 )
 KRBTGT = Account(name="krbtgt", kind=Kind.KRBTGT, rid=502, created=1)
 _KEYS = {"krbtgt": (KDC, OLD_KDC), WEB_ACCOUNT.name: (WEB,), NS_ACCOUNT.name: (NS,), FILES_ACCOUNT.name: (FILES,)}
@@ -101,7 +105,9 @@ class Made:
         return tickets.open(self.ticket, self.key)
 
 
-def part(client: str, *, flags: int = F, crealm: str = REALM, authtime: int = NOW - 60, endtime: int = NOW + 3600) -> EncTicketPart:
+def part(
+    client: str, *, flags: int = F, crealm: str = REALM, authtime: int = NOW - 60, endtime: int = NOW + 3600
+) -> EncTicketPart:
     """Return the encrypted part of a ticket, without a PAC."""
     key = EncryptionKey(SESSION.enctype, SESSION.octets)
     return EncTicketPart(flags, key, crealm, name(client), Transited(), authtime, None, endtime)

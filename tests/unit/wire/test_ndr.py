@@ -44,7 +44,7 @@ def test_the_headers_are_those_of_the_specification() -> None:
     w = NdrWriter()
     w.u32(7)
     # [MS-RPCE] 2.2.6.1: version 1, little-endian, length 8, filler 0xcccccccc; 2.2.6.2: length, filler.
-    assert w.finish().hex() == "01100800cccccccc" "0800000000000000" "0700000000000000"
+    assert w.finish().hex() == "01100800cccccccc08000000000000000700000000000000"
 
 
 def _typed(body: str) -> bytes:

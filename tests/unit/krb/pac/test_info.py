@@ -23,7 +23,7 @@ def test_times_are_counted_from_1601() -> None:
 
 def test_client_info_has_authtime_and_name() -> None:
     raw = ClientInfo(0, "ä").encode()
-    assert raw.hex() == "00803ed5deb19d01" "0200" "e400"
+    assert raw.hex() == "00803ed5deb19d010200e400"
     assert ClientInfo.decode(raw) == ClientInfo(0, "ä")
     assert ClientInfo.decode(raw + b"\0\0\0\0") == ClientInfo(0, "ä"), "padding behind the name"
 
