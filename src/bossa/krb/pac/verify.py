@@ -12,7 +12,7 @@ for it, by SID (CVE-2020-25719), and a ticket without a PAC is none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.pac.carry import find_in, with_placeholder
@@ -48,8 +48,9 @@ def verify_tgt(opened: OpenTicket, server_key: Key, kdc_keys: Keys, *, requester
     realm).
     """
     pac = _opened(opened.part, KrbCode.TGT_REVOKED)
-    _check_server(pac, server_key)
-    _check_kdc(pac, kdc_keys)
+    server, kdc = _signature(pac, _SERVER, (server_key,)), _signature(pac, _KDC, kdc_keys)
+    server.cover(pac.zeroed((_SERVER, _KDC)))
+    kdc.cover(server.mac)
     content = pac.content()
     check_client(content, opened.part.authtime, client_text(opened.part.cname))
     if requester is not None and content.find(BufferType.REQUESTER) != requester.octets:
@@ -70,13 +71,30 @@ def verify_across(opened: OpenTicket, trust_key: Key, *, client: str | None = No
     return content
 
 
+def verify_user_across(opened: OpenTicket, trust_key: Key) -> tuple[PacContent, str]:
+    """Return what a referral's PAC says, and of which user, as ``name@realm``; raises KdcError.
+
+    The referral belongs to a service of that realm, which speaks for the user ([MS-SFU] 3.2.5.2.3).
+    """
+    pac = _opened(opened.part, KrbCode.MODIFIED)
+    _check_server(pac, trust_key)
+    content = pac.content()
+    info = _client_info(content)
+    if info is None or info.authtime != opened.part.authtime or "@" not in info.name:
+        raise KdcError(KrbCode.BADOPTION, "the PAC names no user with a realm")
+    return content, info.name
+
+
 def verify_service(opened: OpenTicket, server_key: Key, kdc_keys: Keys) -> PacContent:
     """Return what the PAC of a service ticket of ours says, as evidence; raises KdcError."""
     pac = _opened(opened.part, KrbCode.MODIFIED)
-    _check(pac, BufferType.TICKET_SIGNATURE, kdc_keys, _covered(opened))
-    _check(pac, _FULL, kdc_keys, pac.zeroed((_SERVER, _KDC, _FULL)))
-    _check_server(pac, server_key)
-    _check_kdc(pac, kdc_keys)
+    # All four are there, and of our types, before any is computed.
+    ticket, full = _signature(pac, BufferType.TICKET_SIGNATURE, kdc_keys), _signature(pac, _FULL, kdc_keys)
+    server, kdc = _signature(pac, _SERVER, (server_key,)), _signature(pac, _KDC, kdc_keys)
+    ticket.cover(_covered(opened))
+    full.cover(pac.zeroed((_SERVER, _KDC, _FULL)))
+    server.cover(pac.zeroed((_SERVER, _KDC)))
+    kdc.cover(server.mac)
     content = pac.content()
     check_client(content, opened.part.authtime, client_text(opened.part.cname))
     return content
@@ -95,14 +113,18 @@ def verify_accepted(opened: OpenTicket, server_key: Key) -> PacContent | None:
 
 def check_client(content: PacContent, authtime: int, name: str) -> None:
     """Raise BADOPTION when a PAC is not of this client and moment.  [MS-PAC] 2.7"""
-    raw = content.find(BufferType.CLIENT_INFO)
-    try:
-        info = ClientInfo.decode(raw) if raw is not None else None
-    except WireError as e:
-        raise KdcError(KrbCode.BADOPTION, f"the PAC's client cannot be read: {e}") from e
+    info = _client_info(content)
     if info is None or (info.authtime, info.name) != (authtime, name):
         said = "nobody" if info is None else f"{info.name!r} at {info.authtime}"
         raise KdcError(KrbCode.BADOPTION, f"the PAC is for {said}, not for {name!r} at {authtime}")
+
+
+def _client_info(content: PacContent) -> ClientInfo | None:
+    raw = content.find(BufferType.CLIENT_INFO)
+    try:
+        return None if raw is None else ClientInfo.decode(raw)
+    except WireError as e:
+        raise KdcError(KrbCode.BADOPTION, f"the PAC's client cannot be read: {e}") from e
 
 
 def find_pac(part: EncTicketPart) -> bytes | None:
@@ -131,24 +153,32 @@ def _covered(opened: OpenTicket) -> bytes:
 
 
 def _check_server(pac: Pac, key: Key) -> None:
-    _check(pac, _SERVER, (key,), pac.zeroed((_SERVER, _KDC)))
+    _signature(pac, _SERVER, (key,)).cover(pac.zeroed((_SERVER, _KDC)))
 
 
-def _check_kdc(pac: Pac, keys: Keys) -> None:
-    server = pac.find(_SERVER) or b""
-    _check(pac, _KDC, keys, server[SIGNATURE_HEAD:])
+class _Signature(NamedTuple):
+    """A signature of a type that one of our keys makes, not yet verified."""
+
+    kind: BufferType
+    keys: Keys
+    mac: bytes
+
+    def cover(self, octets: bytes) -> None:
+        """Raise KdcError unless one of the keys made it over these octets."""
+        if not any(key.verify(USAGE, octets, self.mac) for key in self.keys):
+            raise KdcError(KrbCode.MODIFIED, f"the PAC's {_words(self.kind)} does not match")
 
 
-def _check(pac: Pac, kind: BufferType, keys: Keys, covered: bytes) -> None:
-    """Raise KdcError unless one of the keys made this signature."""
-    what = kind.name.lower().replace("_", " ")
+def _signature(pac: Pac, kind: BufferType, keys: Keys) -> _Signature:
     raw = pac.find(kind)
     if raw is None or len(raw) <= SIGNATURE_HEAD:
-        raise KdcError(KrbCode.MODIFIED, f"the PAC has no {what}")
+        raise KdcError(KrbCode.MODIFIED, f"the PAC has no {_words(kind)}")
     checksum_type = int.from_bytes(raw[:SIGNATURE_HEAD], "little", signed=True)
-    mac = raw[SIGNATURE_HEAD:]
     fitting = [key for key in keys if key.checksum_type == checksum_type]
     if not fitting:
-        raise KdcError(KrbCode.INAPP_CKSUM, f"the PAC's {what} is of checksum type {checksum_type}")
-    if not any(key.verify(USAGE, covered, mac) for key in fitting):
-        raise KdcError(KrbCode.MODIFIED, f"the PAC's {what} does not match")
+        raise KdcError(KrbCode.INAPP_CKSUM, f"the PAC's {_words(kind)} is of checksum type {checksum_type}")
+    return _Signature(kind, fitting, raw[SIGNATURE_HEAD:])
+
+
+def _words(kind: BufferType) -> str:
+    return kind.name.lower().replace("_", " ")
