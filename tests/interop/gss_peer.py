@@ -11,6 +11,7 @@ from bossa.gss.acceptor import Acceptor
 from bossa.gss.context import Context, Step
 from bossa.gss.errors import GssError
 from bossa.gss.initiator import Initiator
+from bossa.gss.spnego import NegTokenResp
 
 NOOP, CONTEXT, DATA, MIC, CONTEXT_NEXT, WRAPPED, ENCRYPTED, SEND_MIC = (1 << bit for bit in range(8))
 _HEAD = struct.Struct(">BI")
@@ -96,6 +97,14 @@ def establish(peer: socket.socket, initiator: Initiator) -> Context:
         if reply:
             send(peer, CONTEXT, reply)
     return context
+
+
+def negotiate(peer: socket.socket, word: bytes) -> NegTokenResp:
+    """Say one word of a negotiation and read the answer."""
+    send(peer, CONTEXT, word)
+    flags, answer = receive(peer)
+    assert flags == CONTEXT
+    return NegTokenResp.decode(answer)
 
 
 def ask(peer: socket.socket, context: Context, message: bytes, flags: int) -> None:

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from bossa.crypto.enctypes import Enctype
+from bossa.gss import spnego, tokens
 from bossa.gss.accept import Service
 from bossa.gss.acceptor import Acceptor
 from bossa.gss.errors import GssError, Major
 from bossa.gss.flags import ContextFlags
-from bossa.gss.initiate import USUAL, Wish
+from bossa.gss.initiate import USUAL, Initiation, Wish
 from bossa.gss.initiator import Initiator
 from bossa.gss.replay import ReplayCache
+from bossa.gss.spnego import NegState, NegTokenResp
 from bossa.krb.ccache import CredentialCache
 from bossa.krb.credential import Credential
 from bossa.testing.debian import environment, program
@@ -187,6 +189,28 @@ def test_gss_server_accepts_every_wish(seat: Seat, tmp_path: Path, flags: Contex
             gss_peer.ask(peer, context, MESSAGE.encode(), WRAPPED | ENCRYPTED | SEND_MIC)
         gss_peer.send(peer, gss_peer.NOOP)
     assert (tmp_path / "log").read_text().count(MESSAGE) == 3
+
+
+def test_gss_server_and_we_exchange_mics_over_a_list_whose_first_choice_it_does_not_take(
+    seat: Seat, tmp_path: Path
+) -> None:
+    """Who puts a mechanism in front of Kerberos has to sign the list.  RFC 4178 §5"""
+    offered = spnego.offer((tokens.NTLM, tokens.KRB5), b"NTLMSSP\0")
+    kerberos = Initiation(fresh(Enctype.AES256_SHA1), os.urandom, Wish())
+    with gss_server(seat, tmp_path) as peer:
+        gss_peer.send(peer, gss_peer.NOOP | gss_peer.CONTEXT_NEXT)
+        answer = gss_peer.negotiate(peer, tokens.frame(tokens.SPNEGO, offered.encode()))
+        assert (answer.state, answer.mechanism) == (NegState.REQUEST_MIC, tokens.KRB5)
+        answer = gss_peer.negotiate(peer, NegTokenResp(token=kerberos.step(None, time.time()).token).encode())
+        context = kerberos.step(answer.token, time.time()).context
+        assert context is not None
+        assert answer.mic is not None
+        context.verify_mic(offered.list_raw, answer.mic)
+        mine = NegTokenResp(NegState.ACCEPT_COMPLETED, mic=context.get_mic(offered.list_raw))
+        gss_peer.send(peer, gss_peer.CONTEXT, mine.encode())
+        gss_peer.ask(peer, context, MESSAGE.encode(), WRAPPED | ENCRYPTED | SEND_MIC)
+        gss_peer.send(peer, gss_peer.NOOP)
+    assert MESSAGE in (tmp_path / "log").read_text()
 
 
 def test_gss_server_takes_a_delegated_credential(seat: Seat, tmp_path: Path) -> None:
