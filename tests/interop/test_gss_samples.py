@@ -17,6 +17,7 @@ from bossa.crypto.enctypes import Enctype
 from bossa.gss import spnego, tokens
 from bossa.gss.accept import Service
 from bossa.gss.acceptor import Acceptor
+from bossa.gss.bindings import ChannelBindings
 from bossa.gss.errors import GssError, Major
 from bossa.gss.flags import ContextFlags
 from bossa.gss.initiate import USUAL, Initiation, Wish
@@ -157,6 +158,21 @@ def test_gss_client_is_told_why_it_is_refused(seat: Seat, negotiate: bool) -> No
             heard.result(20)
     assert refused.value.major == Major.NO_CRED
     assert "Service key not available" in said
+
+
+@pytest.mark.parametrize(("aware", "accepted"), [("false", True), ("true", False)])
+def test_gss_client_that_knows_no_channel_is_refused_on_one_if_it_always_binds(
+    seat: Seat, aware: str, accepted: bool
+) -> None:
+    place = Place(specimens.REALM, "bossa.test", 9)
+    seat.config.write_text(krb5_conf([place], f"client_aware_channel_bindings = {aware}"))
+    give(seat, fresh(Enctype.AES256_SHA1))
+    acceptor = Acceptor(service(), bindings=ChannelBindings(b"tls-server-end-point:ours"))
+    if accepted:
+        assert gss_client(seat, acceptor)[0].messages == [MESSAGE.encode()]
+    else:
+        with pytest.raises(GssError, match="BAD_BINDINGS"):
+            gss_client(seat, acceptor)
 
 
 @NEGOTIATE

@@ -132,7 +132,7 @@ class _Use:
 class Key:
     """A protocol key with all that RFC 3961 §3 asks of its encryption type."""
 
-    __slots__ = ("_blocks", "_profile", "_uses", "enctype", "octets")
+    __slots__ = ("_blocks", "_prf_blocks", "_profile", "_uses", "enctype", "octets")
 
     def __init__(self, enctype: int, octets: bytes) -> None:
         profile = _PROFILES.get(enctype)
@@ -145,6 +145,7 @@ class Key:
         self._profile: _Profile = profile
         self._uses: dict[int, _Use] = {}
         self._blocks: CipherContext | None = None
+        self._prf_blocks: CipherContext | None = None
 
     def __repr__(self) -> str:
         return f"<Key {self._profile.text}>"
@@ -208,7 +209,9 @@ class Key:
             size = hashlib.new(profile.digest).digest_size
             return kdf_hmac_sha2(profile.digest, self.octets, b"prf", size, data)
         summed = hashlib.new(profile.digest, data, usedforsecurity=False).digest()
-        return blocks(self._derive(b"prf", profile.size)).update(summed[:BLOCK])
+        if self._prf_blocks is None:
+            self._prf_blocks = blocks(self._derive(b"prf", profile.size))
+        return self._prf_blocks.update(summed[:BLOCK])
 
     def _use(self, usage: int) -> _Use:
         use = self._uses[usage] = _Use()

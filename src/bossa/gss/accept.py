@@ -8,7 +8,7 @@ carries a KRB-ERROR once the request could be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,8 @@ from bossa.krb.ap import Verified
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
-from bossa.krb.messages import ApReq, EncTicketPart, KrbError
+from bossa.krb.messages import ApReq, AuthData, EncTicketPart, KrbError, decode_authorization_data
+from bossa.krb.pac.carry import AD_IF_RELEVANT
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.verify import verify_accepted
@@ -43,6 +44,8 @@ _MAJORS = {
     KrbCode.REPEAT: Major.DUPLICATE_TOKEN,
     KrbCode.INAPP_CKSUM: Major.DEFECTIVE_TOKEN,
 }
+# AD-AUTH-DATA-AP-OPTIONS and its KERB_AP_OPTIONS_CBT.  [MS-KILE] 3.2.5.8
+_AD_AP_OPTIONS, _CBT = 143, 0x4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ def accept(
 
 def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings: ChannelBindings | None) -> Accepted:
     opened = _open(service, req, now)
-    bound = _check_bindings(service, opened.asked, bindings)
+    bound = _check_bindings(service, opened, bindings)
     verified = opened.verified
     delegated = _delegated(opened)
     authorization = _authorization(verified.ticket, opened.key)
@@ -135,17 +138,28 @@ def _check_path(part: EncTicketPart, realm: str) -> None:
         raise KdcError(KrbCode.PATH_NOT_ACCEPTED, f"no KDC checked the way from {part.crealm}")
 
 
-def _check_bindings(service: Service, asked: ContextRequest, bindings: ChannelBindings | None) -> bool:
+def _check_bindings(service: Service, opened: _Opened, bindings: ChannelBindings | None) -> bool:
     """Tell whether the client bound the context to our channel; raises GssError for another.  RFC 4121 §4.1.1.2"""
     if bindings is None:
         return False
-    if asked.bindings == NONE:
-        if service.require_bindings:
+    if opened.asked.bindings == NONE:
+        # A client that always binds, and here did not, speaks over a channel that it does not know of.
+        if service.require_bindings or _always_binds(opened.verified.authenticator.authorization_data):
             raise GssError(Major.BAD_BINDINGS, "no channel bindings, and they are required")
         return False
-    if not bindings.match(asked.bindings):
+    if not bindings.match(opened.asked.bindings):
         raise GssError(Major.BAD_BINDINGS, "the channel bindings are of another channel")
     return True
+
+
+def _always_binds(items: Iterable[AuthData]) -> bool:
+    """Whether the client says that it gives bindings wherever there is a channel.  [MS-KILE] 3.2.5.8"""
+    for container in items:
+        if container.type == AD_IF_RELEVANT:
+            for item in decode_authorization_data(container.data):
+                if item.type == _AD_AP_OPTIONS:
+                    return bool(int.from_bytes(item.data, "little") & _CBT)
+    return False
 
 
 def _delegated(opened: _Opened) -> Credential | None:

@@ -23,7 +23,16 @@ from bossa.krb import ap
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
-from bossa.krb.messages import ApReq, AuthData, Authenticator, CheckSum, EncryptionKey, KrbError, Transited
+from bossa.krb.messages import (
+    ApReq,
+    AuthData,
+    Authenticator,
+    CheckSum,
+    EncryptionKey,
+    KrbError,
+    Transited,
+    encode_authorization_data,
+)
 from bossa.krb.names import PrincipalName
 from bossa.krb.usages import Usage
 from bossa.wire import WireError
@@ -202,6 +211,20 @@ def test_channel_bindings_that_agree(
 def test_channel_bindings_that_do_not_agree(theirs: ChannelBindings | None, required: bool) -> None:
     refused = refusal(inner_token(wish=Wish(bindings=theirs)), bindings=CHANNEL, require_bindings=required)
     assert refused.major == Major.BAD_BINDINGS
+
+
+def options(number: int, octets: bytes) -> tuple[AuthData, ...]:
+    """A client's options in its authenticator."""
+    return (AuthData(2, b""), AuthData(1, encode_authorization_data((AuthData(number, octets),))))
+
+
+def test_client_that_always_binds_and_here_did_not_is_refused() -> None:
+    """Somebody stands between, or it would have known the channel.  [MS-KILE] 3.2.5.8"""
+    inner = changed(authorization_data=options(143, bytes.fromhex("00400000")))
+    assert refusal(inner, bindings=CHANNEL).major == Major.BAD_BINDINGS
+    assert not accepted(inner).channel_bound
+    for items in (options(143, bytes(4)), options(142, bytes.fromhex("00400000")), ()):
+        assert not accepted(changed(authorization_data=items), bindings=CHANNEL).channel_bound
 
 
 def test_request_without_subkey_or_number_uses_what_there_is() -> None:
