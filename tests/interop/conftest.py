@@ -52,17 +52,17 @@ def example_zones(shared_domain: Domain) -> None:
 @pytest.fixture(scope="session")
 def alice(shared_domain: Domain) -> Seat:
     """Return the seat of a user of the shared domain who has signed in."""
-    shared_domain.add_user("alice", PASSWORD)
+    shared_domain.directory.add_user("alice", PASSWORD)
     return shared_domain.kinit("alice", PASSWORD)
 
 
 @pytest.fixture(scope="session")
 def web_keytab(shared_domain: Domain) -> Path:
     """Return the keytab of HTTP/web.bossa.test in the shared domain."""
-    return shared_domain.add_service("HTTP/web.bossa.test")
+    return shared_domain.directory.add_service("HTTP/web.bossa.test")
 
 
 @pytest.fixture(scope="session")
 def ns_keytab(shared_domain: Domain) -> Path:
     """Return the keytab of DNS/ns.bossa.test in the shared domain."""
-    return shared_domain.add_service("DNS/ns.bossa.test")
+    return shared_domain.directory.add_service("DNS/ns.bossa.test")

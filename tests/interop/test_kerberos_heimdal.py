@@ -69,7 +69,7 @@ def test_kgetcred_gets_a_ticket_for_a_service(shared_domain: Domain, web_keytab:
 def test_kgetcred_acts_for_a_user_once_that_is_allowed(shared_domain: Domain, label: str, ns_keytab: Path) -> None:
     """S4U2Self, then S4U2Proxy with its ticket as the evidence."""
     name = f"HTTP/{label}.bossa.test"
-    keytab = shared_domain.add_service(name)
+    keytab = shared_domain.directory.add_service(name)
     seat = shared_domain.seat()
     evidence, out = seat.ccache.with_suffix(".evidence"), seat.ccache.with_suffix(".out")
     proxy = (f"--delegation-credential-cache=FILE:{evidence}", f"--out-cache=FILE:{out}", NS)
@@ -78,7 +78,7 @@ def test_kgetcred_acts_for_a_user_once_that_is_allowed(shared_domain: Domain, la
     heimdal(seat, "kgetcred", *impersonate)
     assert "Client: alice@BOSSA.TEST" in listed(seat, evidence)
     seat.fails("kgetcred", *proxy, heimdal=True)
-    shared_domain.run("delegation", "allow", name, NS, "--any-protocol", check=True)
+    shared_domain.directory.allow(name, NS, any_protocol=True)
     heimdal(seat, "kgetcred", *impersonate)
     heimdal(seat, "kgetcred", *proxy)
     assert "Client: alice@BOSSA.TEST" in listed(seat, out)
@@ -87,7 +87,7 @@ def test_kgetcred_acts_for_a_user_once_that_is_allowed(shared_domain: Domain, la
 
 def test_kpasswd_changes_a_password(shared_domain: Domain, label: str) -> None:
     """RFC 3244, spoken by Heimdal."""
-    shared_domain.add_user(label, PASSWORD)
+    shared_domain.directory.add_user(label, PASSWORD)
     new = "Heimdal's own words, all new."
     said = heimdal(shared_domain.seat(), "kpasswd.heimdal", label, text=f"{PASSWORD}\n{new}\n{new}\n")
     assert "Success" in said

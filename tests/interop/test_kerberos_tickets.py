@@ -62,7 +62,7 @@ def test_each_name_of_an_account_gets_a_ticket_that_its_one_key_opens(
 ) -> None:
     """One account, one key set, many service names."""
     first, second = f"HTTP/{label}.bossa.test", f"cifs/{label}.bossa.test"
-    keytab = shared_domain.add_service(first, second)
+    keytab = shared_domain.directory.add_service(first, second)
     seat = shared_domain.kinit("alice", PASSWORD)
     assert seat.kvno("-k", str(keytab), first, second).count("keytab entry valid") == 2
 
@@ -92,14 +92,14 @@ def test_flags_go_from_the_ticket_granting_ticket_to_the_services(
 
 def test_a_user_who_has_no_keytab_is_reached_by_his_session_key(shared_domain: Domain, alice: Seat, label: str) -> None:
     """RFC 4120 §3.7: user-to-user."""
-    shared_domain.add_user(label, PASSWORD)
+    shared_domain.directory.add_user(label, PASSWORD)
     other = shared_domain.kinit(label, PASSWORD)
     assert f"{label}@BOSSA.TEST: kvno = 0" in alice.kvno("--u2u", str(other.ccache), label)
 
 
 def test_a_user_gets_no_ticket_under_a_key_from_a_password(shared_domain: Domain, alice: Seat, label: str) -> None:
     """MUST_USE_USER2USER: whoever gets one could try passwords on it."""
-    shared_domain.add_user(label, PASSWORD)
+    shared_domain.directory.add_user(label, PASSWORD)
     assert "Server principal valid for user2user only" in alice.fails("kvno", label)
 
 
@@ -108,10 +108,10 @@ def test_old_tickets_and_old_keytabs_work_after_a_services_keys_change(
 ) -> None:
     """A rollover: tickets that were issued before, and those that come after, each with its key."""
     name = f"HTTP/{label}.bossa.test"
-    old = shared_domain.add_service(name)
+    old = shared_domain.directory.add_service(name)
     before, after = shared_domain.kinit("alice", PASSWORD), shared_domain.kinit("alice", PASSWORD)
     assert "kvno = 1, keytab entry valid" in before.kvno("-k", str(old), name)
-    new = shared_domain.rotate_service(name)
+    new = shared_domain.directory.keytab(name, rotate=True)
     assert "kvno = 1, keytab entry valid" in before.kvno("-k", str(new), name)
     assert "kvno = 2, keytab entry valid" in after.kvno("-k", str(new), name)
     assert "keytab entry invalid" in after.fails("kvno", "-k", str(old), name)
@@ -122,10 +122,10 @@ def test_old_tickets_and_old_keytabs_work_after_a_services_keys_change(
 def test_tickets_of_the_realms_old_key_work_after_it_changes(domain_factory: DomainFactory) -> None:
     """The krbtgt key: whoever signed in before goes on working, and so does whoever signs in now."""
     domain = domain_factory(workers=2)
-    domain.add_user("alice", PASSWORD)
-    keytab = domain.add_service(WEB)
+    domain.directory.add_user("alice", PASSWORD)
+    keytab = domain.directory.add_service(WEB)
     before = domain.kinit("alice", PASSWORD, "-l", "1h", "-r", "2h")
-    domain.rotate_krbtgt()
+    domain.directory.rotate("krbtgt")
     for seat in (before, domain.kinit("alice", PASSWORD)):
         assert "keytab entry valid" in seat.kvno("-k", str(keytab), WEB)
     before.run("kinit", "-R")
@@ -134,8 +134,8 @@ def test_tickets_of_the_realms_old_key_work_after_it_changes(domain_factory: Dom
 def test_many_tickets_come_from_every_worker(domain_factory: DomainFactory) -> None:
     """Each client's socket may lead to another worker."""
     domain = domain_factory(workers=2)
-    domain.add_user("alice", PASSWORD)
-    keytab = domain.add_service(WEB)
+    domain.directory.add_user("alice", PASSWORD)
+    keytab = domain.directory.add_service(WEB)
     for _ in range(6):
         assert "keytab entry valid" in domain.kinit("alice", PASSWORD).kvno("-k", str(keytab), WEB)
 
@@ -145,6 +145,6 @@ def test_an_account_of_another_name_still_answers_to_the_old_tickets(
 ) -> None:
     """Canonicalize: kvno -C of a name in another letter case leads to the account."""
     name = f"HTTP/{label}.bossa.test"
-    keytab = shared_domain.add_service(name)
+    keytab = shared_domain.directory.add_service(name)
     seat = shared_domain.seat("canonicalize = true").kinit("alice", PASSWORD)
     assert "keytab entry valid" in seat.kvno("-k", str(keytab), name)

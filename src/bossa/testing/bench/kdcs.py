@@ -79,9 +79,9 @@ def bossa(home: Path, people: Population, fill: Callable[[Domain, Sequence[str]]
     try:
         domain.start()
         for user in people.user_names:
-            domain.add_user(user, PASSWORD)
+            domain.directory.add_user(user, PASSWORD)
         for service in people.service_names:
-            domain.add_service(service)
+            domain.directory.add_service(service)
         if filler := list(people.filler):
             domain.stop()
             fill(domain, filler)
