@@ -11,7 +11,7 @@ import pytest
 
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
-from tests.interop.conftest import PASSWORD
+from tests.interop.cast import PASSWORD
 
 REFUSED = "constrained delegation failed"
 

@@ -10,7 +10,7 @@ import pytest
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
 from bossa.testing.plugin import DomainFactory
-from tests.interop.conftest import PASSWORD
+from tests.interop.cast import PASSWORD
 
 WEB = "HTTP/web.bossa.test"
 
