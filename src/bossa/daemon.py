@@ -37,7 +37,7 @@ from bossa.dns.names import to_text
 from bossa.dns.relay import MARK_SIZE
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
-from bossa.dns.server.channel import Order
+from bossa.workers.channel import Order
 from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.desk import Sizes
 from bossa.dns.server.fetching import Fetcher
@@ -46,7 +46,7 @@ from bossa.dns.server.following import Following
 from bossa.dns.server.forward import Forwarder, is_own
 from bossa.dns.server.notifying import Notifying
 from bossa.dns.server.owner import Owner
-from bossa.dns.server.pool import Pool
+from bossa.workers.pool import Pool
 from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
 from bossa.files import atomic

@@ -29,7 +29,7 @@ from bossa.dns.names import to_text
 from bossa.dns.server.following import Following
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
-from bossa.dns.server.pool import Pool
+from bossa.workers.pool import Pool
 from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
 from bossa.net.tcp import TcpServer

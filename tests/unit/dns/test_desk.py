@@ -13,7 +13,7 @@ from bossa.dns.lookup import Zones
 from bossa.dns.prepare import Preparer
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
-from bossa.dns.server.channel import Order
+from bossa.workers.channel import Order
 from bossa.dns.server.desk import Clocks, Desk, Sizes
 from tests.unit.dns.replies import answer, asked, query
 from tests.unit.dns.specimens import zone

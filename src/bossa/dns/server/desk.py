@@ -15,7 +15,7 @@ from bossa.dns.image import Image
 from bossa.dns.options import Options
 from bossa.dns.ratelimit import RateLimit, Verdict, network, slipped
 from bossa.dns.remembered import Remembered
-from bossa.dns.server.channel import Order
+from bossa.workers.channel import Order
 from bossa.dns.server.known import Answers, Known
 from bossa.dns.server.nearness import Nearness
 

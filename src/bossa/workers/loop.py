@@ -1,6 +1,6 @@
 """A query worker: looks prepared answers up, and gives the rest to the owner.
 
-A program of its own (``python -m bossa.dns.server.worker EDNS_SIZE MEMORY
+A program of its own (``python -m bossa.workers.loop EDNS_SIZE MEMORY
 PROGRESS ORDERS ASKS UDP…``, the last all numbers of open files), with as few
 imports as can be.  It holds no rules: the owner's deltas tell it what to say, and it says
 nothing before it has taken in those that are in force.  It ends when the owner
@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 
-from bossa.dns.server.channel import (
+from bossa.workers.channel import (
     ASKS_SIZE,
     FRAME_HEAD,
     Order,
@@ -28,7 +28,7 @@ from bossa.dns.server.channel import (
     encode_order,
 )
 from bossa.dns.server.desk import Clocks, Desk, Sizes
-from bossa.dns.server.progress import Progress
+from bossa.workers.progress import Progress
 from bossa.net.mmsg import SLOTS
 from bossa.net.parent import die_with_parent
 from bossa.net.udp import Batches, open_batch

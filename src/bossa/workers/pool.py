@@ -20,9 +20,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
+from bossa.workers.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
 from bossa.dns.server.desk import SILENCE, Clocks, Desk, Sizes
-from bossa.dns.server.orders import Orders
+from bossa.workers.orders import Orders
 from bossa.net.peer import host_of
 from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
@@ -292,7 +292,7 @@ class Pool:
         try:
             worker.process = await _whole(
                 asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "bossa.dns.server.worker", *map(str, (*self._sizes, *fds)),
+                    sys.executable, "-m", "bossa.workers.loop", *map(str, (*self._sizes, *fds)),
                     pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
                 )
             )  # fmt: skip

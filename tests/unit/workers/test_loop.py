@@ -17,10 +17,10 @@ from bossa.dns import names, types
 from bossa.dns.lookup import Zones
 from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.server import nearness
-from bossa.dns.server.channel import Order, decode_asks, encode_order
+from bossa.workers.channel import Order, decode_asks, encode_order
 from bossa.dns.server.desk import Clocks, Desk, Sizes
-from bossa.dns.server.progress import Progress
-from bossa.dns.server.worker import Worker
+from bossa.workers.progress import Progress
+from bossa.workers.loop import Worker
 from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone
 from bossa.net import udp
 from bossa.testing import packets

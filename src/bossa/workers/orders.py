@@ -2,7 +2,7 @@
 
 Writing is done at once; what the kernel does not take waits here, in order.
 An order is in force when all of it is with the kernel: from then on the worker
-can be made to read it (see :mod:`bossa.dns.server.progress`).
+can be made to read it (see :mod:`bossa.workers.progress`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_order
-from bossa.dns.server.progress import Progress
+from bossa.workers.channel import FRAME_HEAD, Order, decode_head, encode_order
+from bossa.workers.progress import Progress
 
 _READ = 1 << 16
 # As much as the kernel grants, so that a large delta seldom has to wait.
