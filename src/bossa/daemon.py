@@ -37,7 +37,6 @@ from bossa.dns.names import to_text
 from bossa.dns.relay import MARK_SIZE
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
-from bossa.workers.channel import Order
 from bossa.dns.server.cookiefile import CookieFile
 from bossa.dns.server.desk import Sizes
 from bossa.dns.server.fetching import Fetcher
@@ -45,10 +44,11 @@ from bossa.dns.server.fills import Fills
 from bossa.dns.server.following import Following
 from bossa.dns.server.forward import Forwarder, is_own
 from bossa.dns.server.notifying import Notifying
+from bossa.dns.server.orders import DnsOrder
 from bossa.dns.server.owner import Owner
-from bossa.workers.pool import Pool
 from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
+from bossa.dns.server.workers import QueryWorkers
 from bossa.files import atomic
 from bossa.net import control, notify, tcp, udp
 from bossa.net.listen import open_stream
@@ -133,7 +133,7 @@ class Server:
         self._notifying = Notifying(self._names, time.time, lambda address: is_own(address, own))
         self._owner = Owner(self._names, self._answer_settings(), self._resolver, self._following, time.time)
         self._office: Office
-        self._pool: Pool
+        self._workers: QueryWorkers
         self._tcp: tcp.TcpServer
         self._standing: Standing
 
@@ -143,7 +143,7 @@ class Server:
             self._forwarder.fetch,
             Cache(settings.cache_octets, settings.serve_stale),
             time.monotonic,
-            Fills(lambda fills: self._pool.fill(fills)),
+            Fills(lambda fills: self._workers.fill(fills)),
             ours=lambda name: zones.find_for(name, types.A) is not None,
         )
         resolver.edns_size, resolver.max_ttl = settings.edns_size, settings.cache_max_ttl
@@ -233,21 +233,21 @@ class Server:
 
     async def _start_dns(self) -> None:
         settings = self._settings.dns
-        self._pool = Pool(
+        self._workers = QueryWorkers(
             self._datagrams,
             settings.workers,
             self._owner.datagram,
             self._names.snapshot,
             Sizes(settings.edns_size, settings.cache_octets),
         )
-        self._resolver.recalled = self._pool.recalled
-        self._pool.fills = lambda: encode_fills(self._resolver.fills())
-        self._pool.limited = self._owner.gate.write_down
+        self._resolver.recalled = self._workers.recalled
+        self._workers.remember_from(lambda: encode_fills(self._resolver.fills()))
+        self._workers.limited = self._owner.gate.write_down
         self._know_clients()
         self._later(self._keep_editing())
         self._later(self._roll_cookies())
-        await self._pool.start()
-        self._exits.push_async_callback(self._pool.stop)
+        await self._workers.pool.start()
+        self._exits.push_async_callback(self._workers.pool.stop)
         limits = tcp.Limits(connections=settings.tcp_connections, idle=settings.tcp_idle)
         self._tcp = await tcp.serve(self._streams, self._owner.message, limits)
         self._exits.push_async_callback(self._tcp.close)
@@ -264,13 +264,13 @@ class Server:
             forwarder=self._forwarder,
             resolver=self._resolver,
             owner=self._owner,
-            pool=self._pool,
+            workers=self._workers,
             tcp=self._tcp,
             engine=self._engine,
         )
 
     def _publish(self, delta: bytes) -> Coroutine[Any, Any, None] | None:
-        return self._pool.publish(delta)
+        return self._workers.pool.publish(delta)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the rest until it ends or the server does."""
@@ -291,9 +291,9 @@ class Server:
         self._owner.settings = self._answer_settings()
         # What no worker answers all comes to the one owner.
         self._owner.gate.use(opening.rate_limit(self._settings, 1))
-        self._pool.tell(Order.LIMIT, opening.rate_limit(self._settings, max(1, self._settings.dns.workers)))
-        self._pool.tell(Order.OPTIONS, self._owner.settings.options.encode())
-        self._pool.tell(Order.NEAR, nearness.encode(self._settings.dns.recursion))
+        self._workers.pool.tell(DnsOrder.LIMIT, opening.rate_limit(self._settings, max(1, self._settings.dns.workers)))
+        self._workers.pool.tell(DnsOrder.OPTIONS, self._owner.settings.options.encode())
+        self._workers.pool.tell(DnsOrder.NEAR, nearness.encode(self._settings.dns.recursion))
 
     async def _roll_cookies(self) -> None:
         """Make new secrets when it is time."""

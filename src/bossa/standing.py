@@ -29,9 +29,9 @@ from bossa.dns.names import to_text
 from bossa.dns.server.following import Following
 from bossa.dns.server.forward import Forwarder
 from bossa.dns.server.owner import Owner
-from bossa.workers.pool import Pool
 from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
+from bossa.dns.server.workers import QueryWorkers
 from bossa.net.tcp import TcpServer
 from bossa.observe import metrics
 from bossa.store.sqlite import SqliteEngine
@@ -46,7 +46,7 @@ class Parts:
     forwarder: Forwarder
     resolver: Resolver
     owner: Owner
-    pool: Pool
+    workers: QueryWorkers
     tcp: TcpServer
     engine: SqliteEngine
 
@@ -72,14 +72,20 @@ class Standing:
             data=str(parts.engine.path.parent.absolute()),
             services=services,
             zones=tuple(sorted(self._zones(now), key=lambda zone: (zone.private_reverse, zone.name))),
-            workers=tuple(msgspec.convert(parts.pool.report(), list[WorkerStatus])),
-            revision=parts.pool.revision,
-            queries=int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(parts.pool.prepared_answers().values())),
+            workers=tuple(msgspec.convert(parts.workers.pool.report(), list[WorkerStatus])),
+            revision=parts.workers.pool.revision,
+            queries=int(
+                metrics.PROCESS.total("bossa_dns_queries_total") + sum(parts.workers.prepared_answers().values())
+            ),
             updates=_update_counts(),
             store=self._store(),
             upstreams=tuple(msgspec.convert(parts.forwarder.report(), list[UpstreamStatus])),
             cache=CacheStatus.of(parts.resolver),
         )
+
+    def _queries(self) -> int:
+        prepared = self._parts.workers.prepared_answers().values()
+        return int(metrics.PROCESS.total("bossa_dns_queries_total") + sum(prepared))
 
     def _zones(self, now: float) -> Iterator[ZoneStatus]:
         served, followed = self._parts.names, self._parts.following.zones
@@ -115,11 +121,11 @@ class Standing:
         process.read("bossa_store_size_bytes", lambda: {(): self._store().size})
 
     def _read_workers(self) -> None:
-        process, pool = metrics.PROCESS, self._parts.pool
-        process.read("bossa_dns_workers", lambda: {(): pool.live})
-        process.read("bossa_dns_prepared_answers_total", pool.prepared_answers)
+        process, workers = metrics.PROCESS, self._parts.workers
+        process.read("bossa_dns_workers", lambda: {(): workers.pool.live})
+        process.read("bossa_dns_prepared_answers_total", workers.prepared_answers)
         process.read("bossa_dns_rate_limited_total", self._rate_limited)
-        process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in pool.report()})
+        process.read("bossa_dns_worker_lag", lambda: {(str(w["number"]),): w["behind"] for w in workers.pool.report()})
 
     def _read_zones(self) -> None:
         process, served, followed = metrics.PROCESS, self._parts.names, self._parts.following.zones
@@ -143,7 +149,7 @@ class Standing:
         return {(to_text(a),): max(0.0, now - z.contact) for a, z in followed.items() if z.contact is not None}
 
     def _rate_limited(self) -> dict[tuple[str, ...], float]:
-        total = self._parts.pool.rate_limited() + self._parts.owner.gate.counts
+        total = self._parts.workers.rate_limited() + self._parts.owner.gate.counts
         return {(how,): total[how] for how in ("slipped", "dropped")}
 
 

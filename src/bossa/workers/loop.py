@@ -1,10 +1,9 @@
-"""A query worker: looks prepared answers up, and gives the rest to the owner.
+"""The loop of a worker: answers from its desk, and gives the rest to the owner.
 
-A program of its own (``python -m bossa.workers.loop EDNS_SIZE MEMORY
-PROGRESS ORDERS ASKS UDP…``, the last all numbers of open files), with as few
-imports as can be.  It holds no rules: the owner's deltas tell it what to say, and it says
-nothing before it has taken in those that are in force.  It ends when the owner
-does.
+A program of its own runs it, with as few imports as can be; the last of its
+arguments are numbers of open files: PROGRESS ORDERS ASKS UDP…  It holds no
+rules: the owner's orders tell its desk what to say, and it says nothing before
+it has taken in those that are in force.  It ends when the owner does.
 """
 
 from __future__ import annotations
@@ -14,9 +13,12 @@ import errno
 import select
 import signal
 import socket
-import sys
 import time
+from typing import NamedTuple
 
+from bossa.net.mmsg import SLOTS
+from bossa.net.parent import die_with_parent
+from bossa.net.udp import Batches, open_batch
 from bossa.workers.channel import (
     ASKS_SIZE,
     FRAME_HEAD,
@@ -24,14 +26,10 @@ from bossa.workers.channel import (
     decode_head,
     encode_ask,
     encode_counters,
-    encode_networks,
     encode_order,
 )
-from bossa.dns.server.desk import Clocks, Desk, Sizes
+from bossa.workers.desk import Desk
 from bossa.workers.progress import Progress
-from bossa.net.mmsg import SLOTS
-from bossa.net.parent import die_with_parent
-from bossa.net.udp import Batches, open_batch
 
 # Seconds between two reports of the counters.
 _REPORT_EVERY = 1.0
@@ -47,22 +45,26 @@ _STREAM_READ = 1 << 20
 _LOST = frozenset((errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EMSGSIZE))
 
 
-class Worker:
-    """The tables, the sockets, and the loop."""
+class Channels(NamedTuple):
+    """A worker's ends of what it shares with the owner."""
 
-    def __init__(
-        self, desk: Desk, progress: Progress, orders: socket.socket, asks: socket.socket, udp: list[socket.socket]
-    ) -> None:
+    progress: Progress
+    orders: socket.socket
+    asks: socket.socket
+
+
+class Worker:
+    """The desk, the sockets, and the loop."""
+
+    def __init__(self, desk: Desk, channels: Channels, udp: list[socket.socket]) -> None:
         self._desk = desk
-        self._progress = progress
+        self._progress, self._orders, self._asks = channels
         self._applied = 0
-        self._orders = orders
-        self._asks = asks
         # A batch knows its socket by number only.
         self._udp = udp
-        self._doors = {sock.fileno(): (index, open_batch(sock)) for index, sock in enumerate(udp)}
+        self._doors = {sock.fileno(): (index, open_batch(sock, desk.kept)) for index, sock in enumerate(udp)}
         self._poll = select.poll()
-        self._poll.register(orders, select.POLLIN)
+        self._poll.register(self._orders, select.POLLIN)
         self._pending = bytearray()
         # Read into again and again: a new buffer of this size each time would be asked of the system.
         self._read = memoryview(bytearray(_STREAM_READ))
@@ -156,39 +158,34 @@ class Worker:
         del pending[:at]
         return size
 
-    def _obey(self, order: Order, sequence: int, payload: bytes) -> None:
+    def _obey(self, order: int, sequence: int, payload: bytes) -> None:
         self._desk.take(order, payload)
         self._applied = self._progress.applied = max(self._applied, sequence)
-        if order is Order.HERE:
+        if order == Order.HERE:
             self._orders.sendall(encode_order(Order.HERE))
-        elif order is Order.LIVE:
+        elif order == Order.LIVE:
             self._live = True
             for fd in self._doors:
                 self._poll.register(fd, select.POLLIN)
-        elif order is Order.STOP:
+        elif order == Order.STOP:
             self._running = False
 
     def _report(self) -> None:
         counters = self._desk.counters() | {"asked": self._asked, "lost": self._lost}
         self._orders.sendall(encode_order(Order.COUNTERS, 0, encode_counters(counters)))
-        if limited := self._desk.limited():
-            self._orders.sendall(encode_order(Order.LIMITED, 0, encode_networks(limited)))
+        if notice := self._desk.notice():
+            self._orders.sendall(encode_order(Order.NOTICE, 0, notice))
 
 
-def main(arguments: list[str]) -> None:
-    """Run a worker on inherited sockets."""
+def serve(desk: Desk, files: list[str]) -> None:
+    """Run a worker on inherited files, until the owner ends it or is gone; see :class:`bossa.workers.pool.Work`."""
     # Ctrl-C reaches the whole group of a terminal; the owner decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # An owner that was killed starts anew on the same ports, which must not be held by its last workers.
     die_with_parent()
-    edns_size, memory, progress, *fds = map(int, arguments)
+    progress, *fds = map(int, files)
     orders, asks, *udp = [socket.socket(fileno=fd) for fd in fds]
-    desk = Desk(Sizes(edns_size, memory), Clocks(time.time, time.monotonic))
-    worker = Worker(desk, Progress(progress), orders, asks, udp)
+    worker = Worker(desk, Channels(Progress(progress), orders, asks), udp)
     # The owner may be gone before we are.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         worker.run()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -19,7 +19,7 @@ _READ = 1 << 16
 _BUFFER = 4 << 20
 
 # Takes an order of the worker's, and its payload.
-Heard = Callable[[Order, bytes], None]
+Heard = Callable[[int, bytes], None]
 
 
 class Orders:
@@ -49,7 +49,7 @@ class Orders:
         self.tell(Order.DELTA, delta)
         return not self._backlog
 
-    def tell(self, order: Order, payload: bytes = b"") -> None:
+    def tell(self, order: int, payload: bytes = b"") -> None:
         """Give an order."""
         self.sent += 1
         if self.ended.done():
