@@ -51,7 +51,10 @@ class PrincipalName(NamedTuple):
         """Read a name without a realm; an enterprise name is one part whatever it holds."""
         if type == NameType.ENTERPRISE:
             return cls(type, (text,))
-        return cls(type, split(text, type)[0].parts)
+        name, realm = split(text, type)
+        if realm:
+            raise ValueError(f"{text!r} names a realm")
+        return name
 
 
 def split(text: str, type: int = NameType.PRINCIPAL) -> tuple[PrincipalName, str]:
