@@ -38,15 +38,19 @@ USERS = "users"
 # Without these there is no realm.
 _STAYING = (KRBTGT, CHANGEPW)
 _MAX_NETBIOS = 15
-_MAX_LIST = 1000
+MAX_LIST = 1000
 
 
 class NewPassword(NamedTuple):
-    """A password for an account, by the rules of a policy, at a moment."""
+    """A password for an account, by the rules of a policy, at a moment; perhaps only until the first use."""
 
     password: str
     policy: PasswordPolicy
     now: int
+    must_change: bool = False
+
+    def __repr__(self) -> str:
+        return f"NewPassword(now={self.now})"
 
 
 def found(maker: KeyMaker, realm: str, domain: str, first: NewPassword) -> list[Item]:
@@ -83,6 +87,8 @@ def new_user(realm: Realm, maker: KeyMaker, name: str, new: NewPassword, *, disp
     """Add a user with a password."""
     names.check_user(name)
     _refuse_taken(realm, name)
+    if len(display) > names.MAX_NAME or not display.isprintable():
+        raise ChangeRefused(f"a displayed name has at most {names.MAX_NAME} characters, none for control")
     account = Account(name=name, kind=Kind.USER, rid=realm.info.next_rid, created=new.now, display=display)
     new.policy.check(account, new.password)
     return [_next_rid(realm), rows.account_item(_with_password(maker, realm.info.realm, account, KeySet(), new))]
@@ -141,7 +147,7 @@ def _with_password(maker: KeyMaker, realm: str, account: Account, keys: KeySet, 
         sealed=maker.sealed(rows.account_purpose(account.name), kept),
         password_set=new.now,
         password_expires=new.policy.expiry(new.now),
-        must_change=False,
+        must_change=new.must_change,
     )
 
 
@@ -160,19 +166,20 @@ def unlock(account: Account) -> list[Item]:
     ]
 
 
-def add_name(realm: Realm, account: Account, name: str) -> list[Item]:
-    """Give an account one name more."""
-    names.check(name)
-    _refuse_taken(realm, name)
-    return [rows.account_item(msgspec.structs.replace(account, names=_longer(account.names, name)))]
-
-
-def remove_name(realm: Realm, account: Account, name: str) -> list[Item]:
-    """Take a further name from an account, and out of the lists that name it."""
-    if name not in account.names or account.kind is Kind.KRBTGT:
-        raise ChangeRefused(f"{name} is no further name of {account.name}")
-    changed = msgspec.structs.replace(account, names=tuple(one for one in account.names if one != name))
-    return _without(realm, (name,), changed)
+def amend(realm: Realm, account: Account, add: Sequence[str], remove: Sequence[str]) -> list[Item]:
+    """Store a changed account, with further names that come, and some that go: out of all lists too."""
+    if len(account.display) > names.MAX_NAME or not account.display.isprintable():
+        raise ChangeRefused(f"a displayed name has at most {names.MAX_NAME} characters, none for control")
+    for name in add:
+        names.check(name)
+        _refuse_taken(realm, name)
+    for name in remove:
+        if name not in account.names:
+            raise ChangeRefused(f"{name} is no further name of {account.name}")
+    kept = tuple(dict.fromkeys(one for one in (*account.names, *add) if one not in remove))
+    if len(kept) > MAX_LIST:
+        raise ChangeRefused(f"an account has at most {MAX_LIST} names")
+    return _without(realm, remove, msgspec.structs.replace(account, names=kept))
 
 
 def remove_account(realm: Realm, account: Account) -> list[Item]:
@@ -235,52 +242,3 @@ def _without(realm: Realm, gone_names: Sequence[str], changed: Account | None, *
             account = msgspec.structs.replace(account, delegates_to=delegates_to, allowed_from=allowed_from)
             items[account.name] = account
     return [rows.account_item(one) for one in items.values()]
-
-
-class Right(NamedTuple):
-    """One right to delegate: the account in the middle, the service's name it may act at, that service's account."""
-
-    middle: Account
-    target_name: str
-    target: Account
-
-
-def allow(right: Right, *, by_target: bool, any_protocol: bool) -> list[Item]:
-    """Let a service act for its clients at another: by a list of its own, or by the target's."""
-    middle, target = right.middle, right.target
-    if middle.name == target.name and not by_target:
-        raise ChangeRefused(f"{middle.name} and {right.target_name} are one account, which needs no right to be itself")
-    changed = {middle.name: middle, target.name: target}
-    if by_target:
-        listed = _longer(target.allowed_from, middle.name)
-        changed[target.name] = msgspec.structs.replace(target, allowed_from=listed)
-    else:
-        listed = _longer(middle.delegates_to, right.target_name)
-        changed[middle.name] = msgspec.structs.replace(middle, delegates_to=listed)
-    if any_protocol:
-        changed[middle.name] = msgspec.structs.replace(changed[middle.name], any_protocol=True)
-    return [rows.account_item(one) for one in changed.values() if one not in (middle, target)]
-
-
-def forbid(right: Right, *, by_target: bool) -> list[Item]:
-    """Take a right to delegate back; with the last of its own list a service loses the right of any protocol."""
-    middle, target = right.middle, right.target
-    if by_target:
-        if middle.name not in target.allowed_from:
-            raise ChangeRefused(f"{middle.name} is not on the list of {target.name}")
-        listed = tuple(one for one in target.allowed_from if one != middle.name)
-        return [rows.account_item(msgspec.structs.replace(target, allowed_from=listed))]
-    of_target = (target.name, *target.names)
-    listed = tuple(one for one in middle.delegates_to if one not in of_target)
-    if listed == middle.delegates_to:
-        raise ChangeRefused(f"{right.target_name} is not on the list of {middle.name}")
-    any_protocol = middle.any_protocol and bool(listed)
-    return [rows.account_item(msgspec.structs.replace(middle, delegates_to=listed, any_protocol=any_protocol))]
-
-
-def _longer(listed: tuple[str, ...], name: str) -> tuple[str, ...]:
-    if name in listed:
-        return listed
-    if len(listed) >= _MAX_LIST:
-        raise ChangeRefused(f"a list has at most {_MAX_LIST} names")
-    return (*listed, name)

@@ -7,17 +7,28 @@ that are sealed under them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bossa.crypto.enctypes import random_key, string_to_key
 from bossa.directory import rows
 from bossa.directory.account import Former, KeySet, KeyVersion
-from bossa.directory.passwords import octets_of
+from bossa.directory.passwords import PasswordPolicy, octets_of
 from bossa.directory.realm import WINDOW
 from bossa.directory.rows import Seal
 
 # What keys are made for when nothing else is said: the order of MIT krb5's default_etypes.
 ENCTYPES = (18, 17, 20, 19)
+# So that nobody makes an account grow without end by changing its password.
+_MAX_VERSIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RealmRules:
+    """What the settings say of keys and passwords."""
+
+    passwords: PasswordPolicy = field(default_factory=PasswordPolicy)
+    enctypes: tuple[int, ...] = ENCTYPES
+    window: float = WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class KeyMaker:
             for version, successor in zip(versions[1:], versions, strict=False)
             if newest.created <= successor.created + self.window
         ]
-        return KeySet(tuple(kept), keys.former if former is None else former)
+        return KeySet(tuple(kept[:_MAX_VERSIONS]), keys.former if former is None else former)
 
 
 def next_kvno(keys: KeySet) -> int:

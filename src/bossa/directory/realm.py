@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from bossa.crypto.enctypes import Key
 from bossa.directory import rows
 from bossa.directory.account import (
     KRBTGT,
@@ -28,9 +28,6 @@ from bossa.directory.account import (
 )
 from bossa.directory.names import fold as folded_name
 from bossa.directory.rows import Item, OpenKeys
-
-if TYPE_CHECKING:
-    from bossa.crypto.enctypes import Key
 
 # The longest ticket of the default settings, and the skew of clocks.
 WINDOW = 36_300.0
@@ -111,8 +108,6 @@ class OpenTrust:
 
 
 def _opened(versions: Iterable[KeyVersion]) -> tuple[Version, ...]:
-    from bossa.crypto.enctypes import Key
-
     return tuple(
         Version(one.kvno, one.created, one.salt, {enctype: Key(enctype, octets) for enctype, octets in one.keys})
         for one in versions
