@@ -72,7 +72,10 @@ class Form(NamedTuple):
     extensible: bool = False
 
 
-def sequence(cls: Callable[..., T], *fields: Field, form: Form = Form()) -> Codec[T]:
+PLAIN = Form()
+
+
+def sequence(cls: Callable[..., T], *fields: Field, form: Form = PLAIN) -> Codec[T]:
     """The codec of a SEQUENCE of ``fields``, in the order of ``cls``'s arguments.
 
     A value that holds its octets is written as them.
@@ -160,6 +163,6 @@ def _getter(name: str) -> Callable[[Any], Any]:
     return attrgetter(name) if name else lambda _: None
 
 
-def lay_out(cls: type[Message], *fields: Field, form: Form = Form()) -> None:
+def lay_out(cls: type[Message], *fields: Field, form: Form = PLAIN) -> None:
     """Give ``cls`` the codec of its fields."""
     cls.CODEC = sequence(cls, *fields, form=form)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bossa.krb.messages.basic import (
     ADDRESSES,
@@ -219,12 +219,10 @@ class KrbError(Message):
     e_data: bytes | None = None
 
 
-# The fields in the order of their numbers are not those in the order of their weight.
-def _krb_error(  # noqa: PLR0913
-    ctime: int | None, cusec: int | None, stime: int, susec: int, error_code: int, *rest: object
-) -> KrbError:
-    crealm, cname, realm, sname, e_text, e_data = rest
-    return KrbError(error_code, stime, susec, realm, sname, cname, crealm, ctime, cusec, e_text, e_data)  # type: ignore[arg-type]
+def _krb_error(*fields: Any) -> KrbError:
+    """Put the fields from the order of their numbers into that of their weight."""
+    ctime, cusec, stime, susec, error_code, crealm, cname, realm, sname, e_text, e_data = fields
+    return KrbError(error_code, stime, susec, realm, sname, cname, crealm, ctime, cusec, e_text, e_data)
 
 
 KrbError.CODEC = sequence(
