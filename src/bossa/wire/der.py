@@ -60,8 +60,14 @@ def _long_length(data: bytes, pos: int, end: int) -> tuple[int, int]:
 
 def content(data: bytes, pos: int, end: int, tag: int) -> int:
     """Return where the content of the value of ``tag`` begins that fills ``pos`` to ``end``."""
-    if end - pos >= 2 and data[pos] == tag and data[pos + 1] == end - pos - 2 < 0x80:
-        return pos + 2
+    # The first lines only find the usual lengths sooner; the rest finds all, and what is wrong.
+    size = end - pos - 2
+    if size >= 0 and data[pos] == tag:
+        first = data[pos + 1]
+        if first == size < 0x80:
+            return pos + 2
+        if first == 0x82 and size >= 0x102 and data[pos + 2] << 8 | data[pos + 3] == size - 2:
+            return pos + 4
     start, stop = span(data, pos, end)
     if data[pos] != tag:
         raise WireError(f"tag {data[pos]:#x} at {pos} is not {tag:#x}")
@@ -88,14 +94,12 @@ def integer(low: int, high: int, tag: int = INTEGER) -> Codec[int]:
     longest = 1 + (max(high, -low - 1).bit_length()) // 8
 
     def decode(data: bytes, pos: int, end: int) -> int:
-        start = content(data, pos, end, tag)
-        size = end - start
-        if size == 1:
-            value = data[start]
+        if end - pos == 3 and data[pos] == tag and data[pos + 1] == 1:
+            value = data[pos + 2]
             if value >= 0x80:
                 value -= 0x100
         else:
-            value = _wide(data, start, end, longest)
+            value = _wide(data, content(data, pos, end, tag), end, longest)
         if not low <= value <= high:
             raise WireError(f"integer {value} at {pos} is not from {low} to {high}")
         return value
@@ -180,7 +184,9 @@ def sequence_of(inner: Codec[T], most: int, least: int = 0) -> Codec[tuple[T, ..
         pos = content(data, pos, end, SEQUENCE)
         values: list[T] = []
         while pos < end:
-            _, stop = span(data, pos, end)
+            stop = pos + 2 + data[pos + 1] if end - pos > 1 else end + 1
+            if stop > end or data[pos + 1] >= 0x80:
+                stop = span(data, pos, end)[1]
             values.append(read(data, pos, stop))
             if len(values) > most:
                 raise WireError(f"more than {most} values in the sequence before {pos}")
