@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bossa.crypto.enctypes import Key, fx_cf2, random_key
-from bossa.krb import fast, ticket
+from bossa.crypto.enctypes import CONFOUNDER, Key, fx_cf2, random_key
+from bossa.krb import fast
 from bossa.krb.errors import KdcError, KrbCode
+from bossa.krb.kdc.pa_rep import confirmation
 from bossa.krb.kdc.servers import Server
 from bossa.krb.kdc.times import Times
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.messages import (
     AuthData,
     EncKdcRepPart,
-    EncryptedData,
-    EncryptionKey,
     EncTicketPart,
     HostAddress,
     KdcRep,
@@ -30,10 +29,12 @@ from bossa.krb.messages import (
     Transited,
 )
 from bossa.krb.names import PrincipalName
-from bossa.krb.pac import sign
-from bossa.krb.pac.content import PacContent
+from bossa.krb.pac.carry import put_in
+from bossa.krb.pac.container import PacContent
+from bossa.krb.pac.sign import sign_service, sign_tgt, signs_ticket
+from bossa.krb.ticket import lock, wire_key
+from bossa.krb.usages import Usage
 
-CONFOUNDER = 16
 # RFC 4120 §5.4.2: "no information"; the time beside it says nothing.
 NO_LAST_REQ = (LastReq(0, 0),)
 
@@ -64,6 +65,8 @@ class Envelope:
     last_req: tuple[LastReq, ...] = NO_LAST_REQ
     key_expiration: int | None = None
     kvno: int | None = None
+    # Whether the client asked to learn what of its request arrived.  RFC 6806 §11
+    confirm: bool = False
 
 
 def session_key(turn: Turn, etypes: tuple[int, ...], server: Server) -> Key:
@@ -81,7 +84,7 @@ def seal(turn: Turn, draft: Draft, server: Server, session: Key) -> tuple[EncTic
     """Make the ticket.  RFC 4120 §5.3"""
     part = EncTicketPart(
         flags=draft.flags,
-        key=EncryptionKey(session.enctype, session.octets),
+        key=wire_key(session),
         crealm=draft.crealm,
         cname=draft.cname,
         transited=draft.transited,
@@ -94,8 +97,8 @@ def seal(turn: Turn, draft: Draft, server: Server, session: Key) -> tuple[EncTic
     )
     if draft.pac is not None:
         part = _with_pac(turn, draft.pac, part, server)
-    confounder = turn.random(CONFOUNDER)
-    return part, ticket.seal(part, turn.realm.info.realm, server.name, server.key, server.kvno, confounder)
+    locked = lock(server.key, Usage.TICKET, part.encode(), turn.random(CONFOUNDER), server.kvno)
+    return part, Ticket(turn.realm.info.realm, server.name, locked)
 
 
 def write_reply(turn: Turn, part: EncTicketPart, sealed: Ticket, server: Server, envelope: Envelope) -> bytes:
@@ -119,19 +122,18 @@ def write_reply(turn: Turn, part: EncTicketPart, sealed: Ticket, server: Server,
         srealm=sealed.realm,
         sname=server.name,
         caddr=part.caddr,
-        encrypted_pa_data=envelope.encrypted_pa_data,
+        encrypted_pa_data=envelope.encrypted_pa_data + (confirmation(turn.packet, key) if envelope.confirm else ()),
     ).encode(envelope.msg_type)
-    cipher = key.encrypt(envelope.usage, inside, turn.random(CONFOUNDER))
-    enc_part = EncryptedData(key.enctype, envelope.kvno, cipher)
-    return KdcRep(envelope.msg_type, padata, part.crealm, part.cname, sealed, enc_part).encode()
+    locked = lock(key, envelope.usage, inside, turn.random(CONFOUNDER), envelope.kvno)
+    return KdcRep(envelope.msg_type, padata, part.crealm, part.cname, sealed, locked).encode()
 
 
 def _with_pac(turn: Turn, content: PacContent, part: EncTicketPart, server: Server) -> EncTicketPart:
     """Put the PAC into a ticket: two signatures for a ticket that grants tickets, four for others.  [MS-PAC] 2.8"""
     kdc_key = issuing_key(turn)
-    if server.is_tgs:
-        return sign.put_in(part, sign.sign_tgt(content, server.key, kdc_key))
-    return sign.put_in(part, sign.sign_service(content, part, server.key, kdc_key))
+    if signs_ticket(server.name):
+        return put_in(part, sign_service(content, part, server.key, kdc_key))
+    return put_in(part, sign_tgt(content, server.key, kdc_key))
 
 
 def issuing_key(turn: Turn) -> Key:

@@ -9,21 +9,20 @@ the account has a key of; the reply's is the client's first that fits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bossa.crypto.enctypes import BadIntegrity, Key, fx_cf2
+from bossa.crypto.enctypes import CONFOUNDER, BadIntegrity, Key, fx_cf2
 from bossa.directory.realm import Principal, Version
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import TicketFlags
 from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.turn import Turn
-from bossa.krb.messages import EncryptedData, KdcReq, PaData, encode_padata, find_padata
+from bossa.krb.messages import EncryptedData, KdcReq, PaData, find_padata
 from bossa.krb.padata import EtypeInfo2Entry, PaEncTsEnc, PaType, encode_etype_info2
+from bossa.krb.ticket import lock, unlock
+from bossa.krb.usages import Usage
 
-# RFC 4120 §7.5.1 and RFC 6113 §5.4.6.
-USAGE_TIMESTAMP = 1
-USAGE_CHALLENGE_CLIENT = 54
-USAGE_CHALLENGE_KDC = 55
 # We remember nothing between two requests, but a client tells by a cookie that it may come again.
 # RFC 6113 §5.2
 COOKIE = PaData(PaType.FX_COOKIE, b"bossa")
@@ -50,7 +49,7 @@ def authenticate(turn: Turn, req: KdcReq, principal: Principal) -> Proof | Deman
             return _demand(turn, req, version, KrbCode.PREAUTH_REQUIRED, "a proof of the key is asked for")
         return Proof(key, version.kvno, padata=(told,))
     try:
-        answer = _check(turn, version, EncryptedData.decode(shown))
+        answer = _check(turn, version, shown, key)
     except BadIntegrity:
         name = principal.account.name
         return _demand(turn, req, version, KrbCode.PREAUTH_FAILED, f"the proof of {name} was made with another key")
@@ -87,28 +86,39 @@ def _demand(turn: Turn, req: KdcReq, version: Version, code: KrbCode, reason: st
     return Demand(code, reason, (*offers, *armor, COOKIE))
 
 
-def _check(turn: Turn, version: Version, shown: EncryptedData) -> tuple[PaData, ...]:
-    """Open a timestamp, return what answers it; raises BadIntegrity for a wrong key, KdcError for a wrong clock."""
-    key = version.keys.get(shown.etype)
+def _check(turn: Turn, version: Version, shown: bytes, usual: Key) -> tuple[PaData, ...]:
+    """Open a proof, return what answers it; raises BadIntegrity for a wrong key, KdcError for a wrong clock."""
+    locked = EncryptedData.decode(shown)
+    if turn.armored is not None:
+        return _check_challenge(turn, turn.armored.armor_key, locked, (usual, *version.keys.values()))
+    key = version.keys.get(locked.etype)
     if key is None:
-        raise KdcError(KrbCode.ETYPE_NOSUPP, f"the proof is of type {shown.etype}, of which the account has no key")
-    if turn.armored is None:
-        _check_clock(turn, PaEncTsEnc.decode(key.decrypt(USAGE_TIMESTAMP, shown.cipher)))
-        return ()
-    armor_key = turn.armored.armor_key
-    asking = fx_cf2(armor_key, key, b"clientchallengearmor", b"challengelongterm")
-    _check_clock(turn, PaEncTsEnc.decode(asking.decrypt(USAGE_CHALLENGE_CLIENT, shown.cipher)))
-    answering = fx_cf2(armor_key, key, b"kdcchallengearmor", b"challengelongterm")
-    return (PaData(PaType.ENCRYPTED_CHALLENGE, _challenge(turn, answering)),)
+        raise KdcError(KrbCode.ETYPE_NOSUPP, f"the proof is of type {locked.etype}, of which the account has no key")
+    _check_clock(turn, unlock(key, Usage.PA_ENC_TIMESTAMP, locked))
+    return ()
+
+
+def _check_challenge(turn: Turn, armor: Key, locked: EncryptedData, keys: Iterable[Key]) -> tuple[PaData, ...]:
+    """Open a challenge, which does not say with which of the account's keys it was made.  RFC 6113 §5.4.6"""
+    for key in dict.fromkeys(keys):
+        try:
+            asking = fx_cf2(armor, key, b"clientchallengearmor", b"challengelongterm")
+            stamp = unlock(asking, Usage.ENC_CHALLENGE_CLIENT, locked)
+        except BadIntegrity:
+            continue
+        _check_clock(turn, stamp)
+        answering = fx_cf2(armor, key, b"kdcchallengearmor", b"challengelongterm")
+        return (PaData(PaType.ENCRYPTED_CHALLENGE, _challenge(turn, answering)),)
+    raise BadIntegrity("no key of the account opens the challenge")
 
 
 def _challenge(turn: Turn, key: Key) -> bytes:
     """Make the KDC's half of the challenge.  RFC 6113 §5.4.6"""
-    stamp = PaEncTsEnc(turn.seconds, int(turn.now % 1 * 1_000_000)).encode()
-    return EncryptedData(key.enctype, None, key.encrypt(USAGE_CHALLENGE_KDC, stamp, turn.random(16))).encode()
+    stamp = PaEncTsEnc(turn.seconds, turn.microseconds).encode()
+    return lock(key, Usage.ENC_CHALLENGE_KDC, stamp, turn.random(CONFOUNDER)).encode()
 
 
-def _check_clock(turn: Turn, stamp: PaEncTsEnc) -> None:
-    off = stamp.patimestamp - turn.now
+def _check_clock(turn: Turn, stamp: bytes) -> None:
+    off = PaEncTsEnc.decode(stamp).patimestamp - turn.now
     if abs(off) > turn.settings.skew:
         raise KdcError(KrbCode.SKEW, f"the client's clock is off by {off:.0f} seconds")
