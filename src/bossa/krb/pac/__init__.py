@@ -1,7 +1,8 @@
 """The PAC: what a KDC says of a user, signed so that neither user nor service can change it.  [MS-PAC]"""
 
 from bossa.krb.pac.carry import find_in, from_client, put_in
-from bossa.krb.pac.container import BufferType, Pac, PacContent
+from bossa.krb.pac.container import BufferType, Pac
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.delegated import DelegationInfo
 from bossa.krb.pac.groups import delegation_info, filter_sids, is_wanted, logon_info, sids
 from bossa.krb.pac.info import ClientInfo

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from bossa.directory.sid import ASSERTED_BY_AUTHORITY, ASSERTED_BY_SERVICE, Sid
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.pac.container import BufferType, PacContent
+from bossa.krb.pac.container import BufferType
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.delegated import DelegationInfo
 from bossa.krb.pac.info import UpnDnsInfo, decode_attributes
 from bossa.krb.pac.logon import EXTRA_SIDS, RESOURCE_GROUPS, LogonInfo

@@ -146,9 +146,7 @@ def _fixed_fields(r: NdrReader) -> tuple[dict[str, Any], _Heads]:
 
 
 def _deferred_fields(r: NdrReader, heads: _Heads) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=True)
-    }
+    fields: dict[str, Any] = {name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=True)}
     fields["groups"] = _memberships(r, "GroupIds", heads.groups)
     for name, head in zip(_DOMAIN_NAMES, heads.domain_names, strict=True):
         fields[name] = r.unicode_body(name, head)

@@ -12,7 +12,8 @@ from functools import lru_cache
 from bossa.directory.account import Account, Kind, RealmInfo
 from bossa.directory.realm import Principal, Realm
 from bossa.directory.sid import ASSERTED_BY_AUTHORITY, ASSERTED_BY_SERVICE, Rid, Sid
-from bossa.krb.pac.container import Buffer, BufferType, PacContent
+from bossa.krb.pac.container import BufferType
+from bossa.krb.pac.content import Buffer, PacContent
 from bossa.krb.pac.info import AttributeFlags, ClientInfo, UpnDnsInfo, UpnFlags, encode_attributes
 from bossa.krb.pac.logon import EXTRA_SIDS, LOGON_TIME_AT, MEMBER, LogonInfo
 from bossa.krb.pac.times import NEVER, filetime

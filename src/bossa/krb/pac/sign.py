@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bossa.krb.pac.carry import PLACEHOLDER, put_in
-from bossa.krb.pac.container import SIGNATURE_HEAD, Buffer, BufferType, PacContent, Place, encode
+from bossa.krb.pac.container import SIGNATURE_HEAD, BufferType, Place, encode
+from bossa.krb.pac.content import Buffer, PacContent
 
 if TYPE_CHECKING:
     from bossa.crypto.enctypes import Key

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.pac.carry import find_in, with_placeholder
-from bossa.krb.pac.container import SIGNATURE_HEAD, BufferType, Pac, PacContent
+from bossa.krb.pac.container import SIGNATURE_HEAD, BufferType, Pac
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.sign import USAGE
 from bossa.wire import WireError
