@@ -86,14 +86,21 @@ def own_name(account: Account) -> PrincipalName:
     return PrincipalName(NameType.PRINCIPAL, tuple(account.name.split("/")))
 
 
-def check_client(account: Account, now: float) -> None:
-    """Refuse a client that may not have tickets at all.  RFC 4120 §3.1.3"""
+def check_account(account: Account, now: float) -> None:
+    """Refuse a client whose account is no more.  RFC 4120 §3.1.3, §3.3.3"""
     if account.disabled:
         raise KdcError(KrbCode.CLIENT_REVOKED, f"{account.name} is disabled")
-    if account.locked_until > now:
-        raise KdcError(KrbCode.CLIENT_REVOKED, f"{account.name} is locked after wrong passwords")
     if account.expires and account.expires <= now:
         raise KdcError(KrbCode.NAME_EXP, f"the account {account.name} has expired")
+
+
+def check_lock(account: Account, now: float) -> None:
+    """Refuse to look at a proof of a password while the account is locked.
+
+    Tickets that its owner has already go on: a stranger could lock it.
+    """
+    if account.locked_until > now:
+        raise KdcError(KrbCode.CLIENT_REVOKED, f"{account.name} is locked after wrong passwords")
 
 
 def check_password_age(account: Account, now: float) -> None:

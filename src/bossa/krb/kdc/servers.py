@@ -8,6 +8,7 @@ password and could be guessed at (user-to-user is there for that).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bossa.crypto.enctypes import Key
@@ -24,14 +25,13 @@ class Server:
     """What a ticket is for; ``trust`` stands in for the account where it leads to another realm."""
 
     name: PrincipalName
-    version: Version
+    # What seals tickets; user-to-user has the other user's session key here, which has no version.
+    key: Key
+    kvno: int | None
+    # What the service can read, for the choice of a session key.
+    enctypes: Collection[int]
     principal: Principal | None = None
     trust: OpenTrust | None = None
-
-    @property
-    def key(self) -> Key:
-        """The key that seals tickets."""
-        return next(iter(self.version.keys.values()))
 
     @property
     def is_tgs(self) -> bool:
@@ -51,7 +51,7 @@ def find_server(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | No
     found = realm.find(name.text, fold=fold)
     if found is None or found.account.kind is Kind.KRBTGT:
         return None
-    return Server(_name(found, name, fold=fold), _newest(found.versions, name), found)
+    return _server(_name(found, name, fold=fold), found.versions, principal=found)
 
 
 def get_server(turn: Turn, name: PrincipalName | None, *, fold: bool) -> Server:
@@ -79,7 +79,7 @@ def _find_tgs(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | None
     """Return our ticket-granting service, or the way to another realm's.  RFC 4120 §7.3"""
     place, info = name.parts[1], realm.info
     if place == info.realm or (fold and is_ours(info, place)):
-        return Server(krbtgt(info.realm), _newest(realm.krbtgt.versions, name), realm.krbtgt)
+        return _server(krbtgt(info.realm), realm.krbtgt.versions, principal=realm.krbtgt)
     trust = realm.trust(place) or (realm.trust(place.upper()) if fold else None)
     return to_trust(trust) if trust is not None else None
 
@@ -87,7 +87,7 @@ def _find_tgs(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | None
 def to_trust(trust: OpenTrust) -> Server | None:
     """Return the way to a trusted realm; None where our users may not go.  RFC 4120 §7.3"""
     versions = trust.leaving
-    return Server(krbtgt(trust.trust.realm), versions[0], trust=trust) if versions else None
+    return _server(krbtgt(trust.trust.realm), versions, trust=trust) if versions else None
 
 
 def _name(found: Principal, asked: PrincipalName, *, fold: bool) -> PrincipalName:
@@ -98,7 +98,15 @@ def _name(found: Principal, asked: PrincipalName, *, fold: bool) -> PrincipalNam
     return PrincipalName(NameType.SRV_INST, tuple(spelled.split("/"))) if spelled else own_name(account)
 
 
-def _newest(versions: tuple[Version, ...], name: PrincipalName) -> Version:
+def _server(
+    name: PrincipalName,
+    versions: tuple[Version, ...],
+    *,
+    principal: Principal | None = None,
+    trust: OpenTrust | None = None,
+) -> Server:
+    """Put a server together with the newest of its keys; raises KdcError."""
     if not versions or not versions[0].keys:
         raise KdcError(KrbCode.NULL_KEY, f"{name.text} has no key")
-    return versions[0]
+    keys = versions[0].keys
+    return Server(name, next(iter(keys.values())), versions[0].kvno, keys, principal, trust)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bossa.directory.realm import Realm
 from bossa.krb.fast import Armored
+from bossa.krb.kdc.opened import OpenTickets
 from bossa.krb.kdc.settings import KdcSettings
 from bossa.krb.messages import KdcReqBody
 from bossa.krb.names import PrincipalName
@@ -26,6 +27,7 @@ class Turn:
     realm: Realm
     settings: KdcSettings
     random: Random
+    tickets: OpenTickets
     packet: bytes
     now: float
     host: str
@@ -51,6 +53,11 @@ class Turn:
     def seconds(self) -> int:
         """The moment in whole seconds, as tickets have it."""
         return int(self.now)
+
+    @property
+    def microseconds(self) -> int:
+        """What of the moment is beyond whole seconds."""
+        return int(self.now % 1 * 1_000_000)
 
 
 def principal(name: PrincipalName, realm: str) -> str:
