@@ -40,7 +40,8 @@ _STOP_LIMIT = 2.0
 _ASK_BUFFER = 1 << 20
 
 # Gives all that workers have to know, delta by delta, to what it is given.
-Snapshot = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
+Send = Callable[[bytes], Awaitable[None]]
+Snapshot = Callable[[Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class _Change:
 class Accounts:
     """The realm with its store and its workers.
 
-    ``editing`` is held by whoever reads an account, decides, and changes it.
+    ``editing`` is held by whoever reads an account, decides, and changes it.  ``publish`` hears of every change.
     """
 
     def __init__(self, realm: Realm, store: DirectoryStore, publish: Publish) -> None:
@@ -121,6 +121,8 @@ class Accounts:
                     await self._store_noted()
         finally:
             self._running = None
+            if self._waiting:
+                self._run_on()
 
     async def _carry_out(self, batch: Sequence[_Change]) -> None:
         items = list(chain.from_iterable(change.items for change in batch))
