@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bossa.krb.errors import KrbCode
-from bossa.krb.padata import PaData
+from bossa.krb.messages import PaData
 
 
 class Verdict(Enum):
