@@ -24,7 +24,8 @@ from bossa.krb.kdc.times import FOREVER, Bounds, Times, first_times
 from bossa.krb.kdc.turn import Turn, principal
 from bossa.krb.messages import AS_REP, KdcReq, KdcReqBody, LastReq, find_padata
 from bossa.krb.names import ANONYMOUS
-from bossa.krb.pac.container import BufferType, PacContent
+from bossa.krb.pac.container import BufferType
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.make import from_directory
 from bossa.krb.pac.verify import client_text

@@ -29,10 +29,10 @@ from bossa.krb.messages import (
     Ticket,
     find_padata,
 )
-from bossa.krb.pac.container import PacContent
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.groups import filter_sids
 from bossa.krb.pac.make import account_sid
-from bossa.krb.pac.verify import verify_across, verify_tgt
+from bossa.krb.pac.verify import verify_across, verify_service, verify_tgt
 from bossa.krb.padata import PaType
 from bossa.krb.ticket import OpenTicket
 from bossa.krb.usages import Usage
@@ -117,6 +117,8 @@ def read_pac(turn: Turn, header: Header, client: Principal | None) -> PacContent
         if kept.pac is None:
             kept.pac = verify_across(kept.opened, kept.key)
         return filter_sids(kept.pac, trusted_sid(header.trust))
+    if not header.is_tgt:
+        return verify_service(kept.opened, kept.key, kdc_keys(turn))
     requester = account_sid(turn.realm.info, client.account) if client is not None else None
     if kept.pac is None or kept.requester != requester:
         kept.pac = verify_tgt(kept.opened, kept.key, kdc_keys(turn), requester=requester)

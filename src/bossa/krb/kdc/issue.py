@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bossa.crypto.enctypes import CONFOUNDER, Key, fx_cf2, random_key
+from bossa.crypto.enctypes import CONFOUNDER, Key, random_key
 from bossa.krb import fast
+from bossa.krb.armor import strengthened
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.kdc.pa_rep import confirmation
 from bossa.krb.kdc.servers import Server
@@ -30,13 +31,14 @@ from bossa.krb.messages import (
 )
 from bossa.krb.names import PrincipalName
 from bossa.krb.pac.carry import put_in
-from bossa.krb.pac.container import PacContent
+from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.sign import sign_service, sign_tgt, signs_ticket
 from bossa.krb.ticket import lock, wire_key
 from bossa.krb.usages import Usage
 
 # RFC 4120 §5.4.2: "no information"; the time beside it says nothing.
 NO_LAST_REQ = (LastReq(0, 0),)
+DIRECT = Transited()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Draft:
     flags: int
     times: Times
     pac: PacContent | None
-    transited: Transited = Transited()
+    transited: Transited = DIRECT
     caddr: tuple[HostAddress, ...] = ()
     authorization_data: tuple[AuthData, ...] = ()
 
@@ -104,11 +106,12 @@ def seal(turn: Turn, draft: Draft, server: Server, session: Key) -> tuple[EncTic
 def write_reply(turn: Turn, part: EncTicketPart, sealed: Ticket, server: Server, envelope: Envelope) -> bytes:
     """Write the reply that brings a ticket, armored where the request was.  RFC 4120 §5.4.2, RFC 6113 §5.4.3"""
     assert turn.body is not None
-    strengthen = random_key(envelope.key.enctype, turn.random) if turn.armored is not None else None
-    key = envelope.key if strengthen is None else fx_cf2(strengthen, envelope.key, b"strengthenkey", b"replykey")
-    padata = envelope.padata
+    key, padata, client = envelope.key, envelope.padata, (part.crealm, part.cname)
     if turn.armored is not None:
-        padata = (fast.wrap_reply(turn.armored, padata, strengthen, part, sealed),)
+        strengthen = random_key(key.enctype, turn.random)
+        finished = fast.finish(turn.armored, part.crealm, part.cname, sealed.encode(), turn.now)
+        padata = (fast.wrap_reply(turn.armored, padata, strengthen, finished, turn.random(CONFOUNDER)),)
+        key, client = strengthened(strengthen, key), turn.armored.shown(*client)
     inside = EncKdcRepPart(
         key=part.key,
         last_req=envelope.last_req,
@@ -125,7 +128,7 @@ def write_reply(turn: Turn, part: EncTicketPart, sealed: Ticket, server: Server,
         encrypted_pa_data=envelope.encrypted_pa_data + (confirmation(turn.packet, key) if envelope.confirm else ()),
     ).encode(envelope.msg_type)
     locked = lock(key, envelope.usage, inside, turn.random(CONFOUNDER), envelope.kvno)
-    return KdcRep(envelope.msg_type, padata, part.crealm, part.cname, sealed, locked).encode()
+    return KdcRep(envelope.msg_type, padata, *client, sealed, locked).encode()
 
 
 def _with_pac(turn: Turn, content: PacContent, part: EncTicketPart, server: Server) -> EncTicketPart:

@@ -15,7 +15,7 @@ from bossa.crypto.enctypes import Key
 from bossa.directory.sid import Sid
 from bossa.krb import ticket as tickets
 from bossa.krb.messages import Ticket
-from bossa.krb.pac.container import PacContent
+from bossa.krb.pac.content import PacContent
 from bossa.krb.ticket import OpenTicket
 
 _KEPT = 2048

@@ -5,11 +5,11 @@ Only `Outcome.reply` ever leaves for the client.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from bossa.krb.errors import KrbCode
-from bossa.krb.padata import PaData
+from bossa.krb.messages import PaData
 
 
 class Verdict(Enum):
@@ -27,7 +27,7 @@ class Verdict(Enum):
 class Outcome:
     """The answer to one packet; ``reply`` is empty for what is not Kerberos at all."""
 
-    reply: bytes
+    reply: bytes = field(repr=False)
     verdict: Verdict
     code: KrbCode | None
     # "AS" or "TGS".

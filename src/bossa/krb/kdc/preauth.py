@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bossa.crypto.enctypes import CONFOUNDER, BadIntegrity, Key, fx_cf2
+from bossa.crypto.enctypes import CONFOUNDER, BadIntegrity, Key
 from bossa.directory.realm import Principal, Version
+from bossa.krb import fast
+from bossa.krb.armor import answer, check_challenge
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import TicketFlags
 from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.messages import EncryptedData, KdcReq, PaData, find_padata
 from bossa.krb.padata import EtypeInfo2Entry, PaEncTsEnc, PaType, encode_etype_info2
-from bossa.krb.ticket import lock, unlock
+from bossa.krb.ticket import unlock
 from bossa.krb.usages import Usage
-
-# We remember nothing between two requests, but a client tells by a cookie that it may come again.
-# RFC 6113 §5.2
-COOKIE = PaData(PaType.FX_COOKIE, b"bossa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,11 @@ def authenticate(turn: Turn, req: KdcReq, principal: Principal) -> Proof | Deman
             return _demand(turn, req, version, KrbCode.PREAUTH_REQUIRED, "a proof of the key is asked for")
         return Proof(key, version.kvno, padata=(told,))
     try:
-        answer = _check(turn, version, shown, key)
+        told_back = _check(turn, version, shown, key)
     except BadIntegrity:
         name = principal.account.name
         return _demand(turn, req, version, KrbCode.PREAUTH_FAILED, f"the proof of {name} was made with another key")
-    return Proof(key, version.kvno, TicketFlags.PRE_AUTHENT, (told, *answer))
+    return Proof(key, version.kvno, TicketFlags.PRE_AUTHENT, (told, *told_back))
 
 
 def _mechanism(turn: Turn) -> int:
@@ -83,14 +81,14 @@ def _demand(turn: Turn, req: KdcReq, version: Version, code: KrbCode, reason: st
     entries = tuple(EtypeInfo2Entry(one, version.salt) for one in _usable(turn, req, version))
     offers = (PaData(PaType.ETYPE_INFO2, encode_etype_info2(entries)), PaData(_mechanism(turn), b""))
     armor = (PaData(PaType.FX_FAST, b""),) if turn.armored is None else ()
-    return Demand(code, reason, (*offers, *armor, COOKIE))
+    return Demand(code, reason, (*offers, *armor, fast.COOKIE))
 
 
 def _check(turn: Turn, version: Version, shown: bytes, usual: Key) -> tuple[PaData, ...]:
     """Open a proof, return what answers it; raises BadIntegrity for a wrong key, KdcError for a wrong clock."""
-    locked = EncryptedData.decode(shown)
     if turn.armored is not None:
-        return _check_challenge(turn, turn.armored.armor_key, locked, (usual, *version.keys.values()))
+        return _check_challenge(turn, turn.armored.armor_key, shown, (usual, *version.keys.values()))
+    locked = EncryptedData.decode(shown)
     key = version.keys.get(locked.etype)
     if key is None:
         raise KdcError(KrbCode.ETYPE_NOSUPP, f"the proof is of type {locked.etype}, of which the account has no key")
@@ -98,24 +96,17 @@ def _check(turn: Turn, version: Version, shown: bytes, usual: Key) -> tuple[PaDa
     return ()
 
 
-def _check_challenge(turn: Turn, armor: Key, locked: EncryptedData, keys: Iterable[Key]) -> tuple[PaData, ...]:
+def _check_challenge(turn: Turn, armor: Key, shown: bytes, keys: Iterable[Key]) -> tuple[PaData, ...]:
     """Open a challenge, which does not say with which of the account's keys it was made.  RFC 6113 §5.4.6"""
     for key in dict.fromkeys(keys):
         try:
-            asking = fx_cf2(armor, key, b"clientchallengearmor", b"challengelongterm")
-            stamp = unlock(asking, Usage.ENC_CHALLENGE_CLIENT, locked)
-        except BadIntegrity:
+            check_challenge(armor, key, shown, turn.now, turn.settings.skew)
+        except KdcError as e:
+            if e.code is not KrbCode.PREAUTH_FAILED:
+                raise
             continue
-        _check_clock(turn, stamp)
-        answering = fx_cf2(armor, key, b"kdcchallengearmor", b"challengelongterm")
-        return (PaData(PaType.ENCRYPTED_CHALLENGE, _challenge(turn, answering)),)
+        return (answer(armor, key, turn.now, turn.random(CONFOUNDER)),)
     raise BadIntegrity("no key of the account opens the challenge")
-
-
-def _challenge(turn: Turn, key: Key) -> bytes:
-    """Make the KDC's half of the challenge.  RFC 6113 §5.4.6"""
-    stamp = PaEncTsEnc(turn.seconds, turn.microseconds).encode()
-    return lock(key, Usage.ENC_CHALLENGE_KDC, stamp, turn.random(CONFOUNDER)).encode()
 
 
 def _check_clock(turn: Turn, stamp: bytes) -> None:

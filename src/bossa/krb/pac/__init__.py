@@ -9,7 +9,14 @@ from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.make import account_sid, from_directory
 from bossa.krb.pac.sign import sign_service, sign_tgt, signs_ticket
-from bossa.krb.pac.verify import client_text, verify_accepted, verify_across, verify_service, verify_tgt
+from bossa.krb.pac.verify import (
+    client_text,
+    verify_accepted,
+    verify_across,
+    verify_service,
+    verify_tgt,
+    verify_user_across,
+)
 
 __all__ = [
     "BufferType",
@@ -36,4 +43,5 @@ __all__ = [
     "verify_across",
     "verify_service",
     "verify_tgt",
+    "verify_user_across",
 ]

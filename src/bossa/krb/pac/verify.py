@@ -70,6 +70,20 @@ def verify_across(opened: OpenTicket, trust_key: Key, *, client: str | None = No
     return content
 
 
+def verify_user_across(opened: OpenTicket, trust_key: Key) -> tuple[PacContent, str]:
+    """Return what a referral's PAC says, and of which user, as ``name@realm``; raises KdcError.
+
+    The referral belongs to a service of that realm, which speaks for the user ([MS-SFU] 3.2.5.2.3).
+    """
+    pac = _opened(opened.part, KrbCode.MODIFIED)
+    _check_server(pac, trust_key)
+    content = pac.content()
+    info = _client_info(content)
+    if info is None or info.authtime != opened.part.authtime or "@" not in info.name:
+        raise KdcError(KrbCode.BADOPTION, "the PAC names no user with a realm")
+    return content, info.name
+
+
 def verify_service(opened: OpenTicket, server_key: Key, kdc_keys: Keys) -> PacContent:
     """Return what the PAC of a service ticket of ours says, as evidence; raises KdcError."""
     pac = _opened(opened.part, KrbCode.MODIFIED)
@@ -95,14 +109,18 @@ def verify_accepted(opened: OpenTicket, server_key: Key) -> PacContent | None:
 
 def check_client(content: PacContent, authtime: int, name: str) -> None:
     """Raise BADOPTION when a PAC is not of this client and moment.  [MS-PAC] 2.7"""
-    raw = content.find(BufferType.CLIENT_INFO)
-    try:
-        info = ClientInfo.decode(raw) if raw is not None else None
-    except WireError as e:
-        raise KdcError(KrbCode.BADOPTION, f"the PAC's client cannot be read: {e}") from e
+    info = _client_info(content)
     if info is None or (info.authtime, info.name) != (authtime, name):
         said = "nobody" if info is None else f"{info.name!r} at {info.authtime}"
         raise KdcError(KrbCode.BADOPTION, f"the PAC is for {said}, not for {name!r} at {authtime}")
+
+
+def _client_info(content: PacContent) -> ClientInfo | None:
+    raw = content.find(BufferType.CLIENT_INFO)
+    try:
+        return None if raw is None else ClientInfo.decode(raw)
+    except WireError as e:
+        raise KdcError(KrbCode.BADOPTION, f"the PAC's client cannot be read: {e}") from e
 
 
 def find_pac(part: EncTicketPart) -> bytes | None:
