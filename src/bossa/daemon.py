@@ -24,10 +24,13 @@ from bossa.admin import banner
 from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
+from bossa.admin.locate import KDC_PORT, KPASSWD_PORT, keep_realm_records
 from bossa.admin.office import Office
+from bossa.admin.realm import FIRST_PASSWORD
 from bossa.admin.status import Service, StatusReport
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
+from bossa.directory.changes import ADMIN
 from bossa.dns.names import to_text
 from bossa.files import atomic
 from bossa.net import control, notify
@@ -37,6 +40,7 @@ from bossa.observe import log
 from bossa.opening import DATABASE, DNS_PORT, UpFlags
 from bossa.rooms.ground import Ground
 from bossa.rooms.names import NameRoom, NameSockets
+from bossa.rooms.tickets import SERVICES, TicketRoom, TicketSockets
 from bossa.standing import Standing
 
 _WEB = 80
@@ -86,10 +90,12 @@ class Server:
         self._ground = ground = Ground(settings, flags.data, exits)
         # Whoever cannot have the ports leaves no data behind.
         name_sockets = NameSockets(ground)
+        ticket_sockets = TicketSockets(ground) if settings.kerberos.enabled else None
         self._web = self._listen_web()
         atomic.make_private_dir(flags.data)
         ground.open_store(flags.data / DATABASE)
         self._name_room = NameRoom(ground, name_sockets)
+        self._ticket_room = TicketRoom(ground, ticket_sockets) if ticket_sockets is not None else None
         self._office: Office
         self._standing: Standing
 
@@ -103,15 +109,18 @@ class Server:
         loop.set_exception_handler(_log_bug)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.ended.set)
-        names = self._name_room
+        names, tickets = self._name_room, self._ticket_room
         self._ground.seal = opening.open_seal(self._ground.data, names.rows)
         names.load()
+        if tickets is not None:
+            tickets.load()
         office = self._open_office()
         await names.start()
-        self._standing = Standing(names.parts(), self._started)
         if not is_founded(names.names):
             await found(office, self._settings.listen.addresses)
         restore_admin_file(office)
+        await self._start_tickets()
+        self._standing = Standing(names.parts(), tickets.parts() if tickets is not None else None, self._started)
         names.warn_of_rules()
         calls = await control.serve(self._ground.data, lambda call: answer_call(office, call))
         self._ground.exits.push_async_callback(calls.close)
@@ -119,6 +128,13 @@ class Server:
         self._greet()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._ground.later(self._reload_by_signal()))
         self._ground.later(self._start_slow())
+
+    async def _start_tickets(self) -> None:
+        if self._ticket_room is None:
+            await keep_realm_records(self._office, self._settings.domain.realm, None)
+            return
+        await self._ticket_room.found(self._office)
+        await self._ticket_room.start()
 
     def _warn_of_domain(self) -> None:
         """Tell of a data directory that was founded for another domain."""
@@ -151,6 +167,9 @@ class Server:
             "memory": names.resolver,
             "following": names.following,
         }
+        if self._ticket_room is not None:
+            accounts = self._ticket_room.accounts
+            running |= {"accounts": accounts, "editing": accounts.editing}
         self._office = Office(**{**parts, "backup": backup, **running})
         return self._office
 
@@ -176,11 +195,31 @@ class Server:
 
     def _services(self) -> tuple[Service, ...]:
         listen = self._settings.listen
-        services = {"DNS": DNS_PORT} | ({"Web": _WEB} if self._settings.web.enabled else {})
+        services = {"DNS": DNS_PORT} | (SERVICES if self._ticket_room is not None else {})
+        services |= {"Web": _WEB} if self._settings.web.enabled else {}
         return tuple(
             Service(name=name, addresses=tuple(str(Peer(host, listen.port(real))) for host in listen.addresses))
             for name, real in services.items()
         )
+
+    def _listening(self) -> dict[str, list[tuple[str, int]]]:
+        """Return for each service where it listens: nowhere when it is switched off."""
+        tickets, listen = self._ticket_room is not None, self._settings.listen
+        told = {
+            "dns": (DNS_PORT, True),
+            "web": (_WEB, self._settings.web.enabled),
+            "kdc": (KDC_PORT, tickets),
+            "kpasswd": (KPASSWD_PORT, tickets),
+        }
+        return {
+            name: [(host, listen.port(real)) for host in listen.addresses] if on else []
+            for name, (real, on) in told.items()
+        }
+
+    def _administrator(self) -> str:
+        """Return whose first password is in a file, "" when it is gone."""
+        there = self._ticket_room is not None and (self._ground.data / FIRST_PASSWORD).exists()
+        return ADMIN if there else ""
 
     def _greet(self) -> None:
         listen = self._settings.listen
@@ -191,14 +230,13 @@ class Server:
             data=self._ground.data,
             services=self._services(),
             dns=(listen.addresses[0], listen.port(DNS_PORT)),
+            administrator=self._administrator(),
             command="./bossa" if "BOSSA_CHECKOUT" in os.environ else "bossa",
         )
         print(*banner.lines(greeting), sep="\n", flush=True)
         if self._flags.ready_fd is not None:
-            dns = [[host, listen.port(DNS_PORT)] for host in listen.addresses]
-            web = [[host, listen.port(_WEB)] for host in listen.addresses] if self._settings.web.enabled else []
             with open(self._flags.ready_fd, "w") as ready:
-                ready.write(json.dumps({"dns": dns, "web": web, "pid": os.getpid()}) + "\n")
+                ready.write(json.dumps({**self._listening(), "pid": os.getpid()}) + "\n")
         notify.tell("READY=1")
 
     # What the operator's verbs and the page ask of a running server.
@@ -213,7 +251,10 @@ class Server:
         difference = self._settings.difference(new)
         self._ground.settings = self._settings.taking(new)
         self._office.md5 = self._settings.dns.tsig_md5
+        self._office.realm_rules = opening.realm_rules(self._settings)
         await self._name_room.reload(difference)
+        if self._ticket_room is not None:
+            self._ticket_room.reload()
         log.start(self._settings.log.format, self._settings.log.level)
         lines = [str(change) for change in difference.now]
         lines += [f"{change} (needs a restart)" for change in difference.restart]

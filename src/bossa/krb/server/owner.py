@@ -23,6 +23,8 @@ from bossa.krb.server.lockouts import Lockouts
 from bossa.net.peer import Peer
 from bossa.observe import metrics
 
+# The largest request over TCP.  One with the PAC of a user of a thousand groups, as evidence too, has a fifth of that.
+LONGEST = 1 << 17
 # A client gives up long before.
 _KEEP_SECONDS = 60.0
 # Requests that wait for a lock; more are left to the clients' next try.
