@@ -1,0 +1,23 @@
+"""Which other realm a client of ours is sent to for a service that we do not know.
+
+RFC 6806 §8: the answer is a ticket to the ticket-granting service of that
+realm, for a client that lets us put names right.  A host's realm is the one of
+the trusts whose domain ends its name.
+"""
+
+from __future__ import annotations
+
+from bossa.directory.account import KRBTGT
+from bossa.directory.realm import OpenTrust, Realm
+from bossa.krb.kdc.servers import Server, to_trust
+from bossa.krb.names import PrincipalName
+
+
+def find_referral(realm: Realm, name: PrincipalName, *, came_over: OpenTrust | None) -> Server | None:
+    """Return the way to the realm of a service on some host; nobody is sent back to where they came from."""
+    if len(name.parts) < 2 or name.parts[0] == KRBTGT:
+        return None
+    trust = realm.trust_for(name.parts[1])
+    if trust is None or trust is came_over:
+        return None
+    return to_trust(trust)
