@@ -1,8 +1,7 @@
 """The container of a PAC: typed buffers, and where each of them lies.  [MS-PAC] 2.3, 2.4
 
 A `Pac` is what came, unverified, with the octets that the signatures run
-over; a `PacContent` is what a KDC vouches for, made by us or verified, and
-holds no signatures.  Every buffer lies behind the header, at a multiple of
+over.  Every buffer lies behind the header, at a multiple of
 eight, inside the octets, and no type comes twice (CVE-2022-42898: offset and
 size are compared without a sum that could wrap).
 """
@@ -14,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from bossa.krb.pac.content import Buffer, PacContent
 from bossa.wire import WireError
 
 MAX_BUFFERS = 64
@@ -24,7 +24,6 @@ _ALIGN = 8
 # The four octets before a signature are the type of its checksum.
 SIGNATURE_HEAD = 4
 
-Buffer = tuple[int, bytes]
 Place = tuple[int, int]
 
 
@@ -100,27 +99,6 @@ class Pac:
     def content(self) -> PacContent:
         """Return the buffers without signatures; only verification calls this."""
         return PacContent(tuple(one for one in self.buffers if one[0] not in SIGNATURES))
-
-
-@dataclass(frozen=True, slots=True)
-class PacContent:
-    """What a KDC vouches for: buffers without signatures, made by us or verified."""
-
-    buffers: tuple[Buffer, ...]
-
-    def find(self, kind: int) -> bytes | None:
-        """Return a buffer's octets."""
-        return next((data for one, data in self.buffers if one == kind), None)
-
-    def without(self, kinds: Collection[int]) -> PacContent:
-        """Return the content without buffers of these types."""
-        return PacContent(tuple(one for one in self.buffers if one[0] not in kinds))
-
-    def replaced(self, kind: int, data: bytes) -> PacContent:
-        """Return the content with one buffer new, in the place of the old one or at the end."""
-        if self.find(kind) is None:
-            return PacContent((*self.buffers, (kind, data)))
-        return PacContent(tuple((one, data if one == kind else old) for one, old in self.buffers))
 
 
 def _count(raw: bytes) -> int:

@@ -8,6 +8,7 @@ groups of the domain, the extra SIDs, and the groups of the resource domain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bossa.directory.sid import MAX_PARTS, Sid, size_of
 from bossa.krb.pac.times import NEVER
@@ -123,8 +124,8 @@ class _Heads:
 _Counted = tuple[int, bool]
 
 
-def _fixed_fields(r: NdrReader) -> tuple[dict[str, object], _Heads]:
-    fields: dict[str, object] = {name: r.time(name) for name in _TIMES}
+def _fixed_fields(r: NdrReader) -> tuple[dict[str, Any], _Heads]:
+    fields: dict[str, Any] = {name: r.time(name) for name in _TIMES}
     heads = _Heads()
     heads.names = [r.unicode_head(name) for name in _NAMES]
     fields["logon_count"], fields["bad_password_count"] = r.u16("LogonCount"), r.u16("BadPasswordCount")
@@ -144,10 +145,8 @@ def _fixed_fields(r: NdrReader) -> tuple[dict[str, object], _Heads]:
     return fields, heads
 
 
-def _deferred_fields(r: NdrReader, heads: _Heads) -> dict[str, object]:
-    fields: dict[str, object] = {
-        name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=True)
-    }
+def _deferred_fields(r: NdrReader, heads: _Heads) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=True)}
     fields["groups"] = _memberships(r, "GroupIds", heads.groups)
     for name, head in zip(_DOMAIN_NAMES, heads.domain_names, strict=True):
         fields[name] = r.unicode_body(name, head)
