@@ -95,9 +95,15 @@ def explain(
     found = call(data, delegations.delegation_explain, args)
     if json:
         output.json(found)
-    else:
-        verdict = "yes" if found.allowed else f"no ({found.code})"
-        print(f"{verdict}: {found.middle} for {found.user} at {found.target}")
-        for rule in found.rules:
+        return Exit.OK if found.allowed else Exit.REFUSED
+    only = "" if found.allowed or not found.allowed_with_ticket else ", but for users who bring a ticket: yes"
+    print(f"{_yes(found.allowed)}: {found.middle} for {found.user} at {found.target}{only}")
+    for way in found.ways:
+        print(f"{way.about}: {_yes(way.allowed)}" + (f" ({way.code})" if way.code else ""))
+        for rule in way.rules:
             print(f"  {'✓' if rule.holds else '✗'} {rule.words}")
     return Exit.OK if found.allowed else Exit.REFUSED
+
+
+def _yes(allowed: object) -> str:
+    return "yes" if allowed else "no"
