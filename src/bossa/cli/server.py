@@ -15,6 +15,7 @@ import typer
 from bossa.admin import upkeep
 from bossa.admin.errors import Exit, Failure
 from bossa.admin.found import ADMIN_FILE
+from bossa.admin.locate import KRB5_CONF
 from bossa.admin.status import StatusReport, TicketStatus, WorkerStatus, ZoneStatus
 from bossa.cli import output, up
 from bossa.cli.call import call
@@ -191,6 +192,8 @@ def env(*, data: Data, json: Json = False) -> None:
     values = {"BOSSA_DATA": str(data.absolute())}
     if (data / ADMIN_FILE).exists():
         values["BOSSA_ADMIN_KEY"] = str((data / ADMIN_FILE).absolute())
+    if (data / KRB5_CONF).exists():
+        values["KRB5_CONFIG"] = str((data / KRB5_CONF).absolute())
     try:
         values |= _server_values(_status(data))
     except Failure as e:

@@ -271,7 +271,8 @@ class Realm:
     def _forget(self, name: str, names: Iterable[str]) -> None:
         for one in (name, *names):
             self._opened.pop(one, None)
-            self._further.pop(folded_name(one), None)
+            if self._further.get(folded := folded_name(one)) == name:
+                del self._further[folded]
 
     def _apply_group(self, name: str, val: bytes | None) -> None:
         before = self.groups.pop(name, None)
