@@ -17,7 +17,7 @@ from bossa.krb.ticket import open as open_ticket
 from bossa.krb.ticket import seal
 
 IF_RELEVANT, WIN2K_PAC = 1, 128
-LOGON_INFO, SERVER, KDC, CLIENT_INFO, TICKET, FULL = 1, 6, 7, 10, 16, 19
+LOGON_INFO, SERVER, KDC, CLIENT_INFO, UPN_DNS_INFO, TICKET, FULL = 1, 6, 7, 10, 12, 16, 19
 PAC_USAGE = 17
 _HEAD, _ENTRY = struct.Struct("<II"), struct.Struct("<IIQ")
 

@@ -22,6 +22,8 @@ from tests.interop.s4u import act, resource_based
 FORWARDABLE = int(TicketFlags.FORWARDABLE)
 # The types of checksums without a key.  RFC 3961 §6.1, §8
 CRC32, SHA1 = 1, 14
+# A signature that does not fit, and one of a type that proves nothing.
+_REFUSED = (KrbCode.MODIFIED, KrbCode.INAPP_CKSUM)
 
 
 def change(**fields: object) -> forgery.Change:
@@ -66,7 +68,7 @@ def test_traps_13_to_15_cve_2020_17049_a_bronze_bit_is_seen(cast: Cast, variant:
     """CVE-2022-37966, 37967 too: whoever holds the service's key, and not the KDC's, changes nothing."""
     key = cast.keys[CLASSIC]
     ticket = forgery.forged(cast.evidence(CLASSIC).ticket, key, BRONZE[variant](key))
-    assert code(lambda: act(cast.kdc, cast.held[CLASSIC], TARGET, ticket)) is KrbCode.MODIFIED
+    assert code(lambda: act(cast.kdc, cast.held[CLASSIC], TARGET, ticket)) in _REFUSED
 
 
 @pytest.mark.parametrize("variant", ["the flag alone", "with the old signatures alone", "without a PAC"])
@@ -100,7 +102,7 @@ def test_trap_13_no_field_of_evidence_can_be_changed(cast: Cast, variant: str) -
     assert code(lambda: act(cast.kdc, cast.held[ANY], TARGET, ticket)) is KrbCode.MODIFIED
 
 
-@pytest.mark.parametrize("kind", [forgery.LOGON_INFO, forgery.CLIENT_INFO, 12, 17, 18])
+@pytest.mark.parametrize("kind", [forgery.LOGON_INFO, forgery.CLIENT_INFO, forgery.UPN_DNS_INFO])
 def test_trap_15_cve_2022_37967_no_buffer_of_a_pac_can_be_changed(cast: Cast, kind: int) -> None:
     """The full signature covers all of them.  [MS-PAC] 2.8.4"""
     key = cast.keys[ANY]
