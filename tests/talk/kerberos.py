@@ -172,7 +172,9 @@ def as_req(site: Site, user: str | PrincipalName, *padata: PaData, **fields: Any
     return KdcReq(AS_REQ, padata, body(site, cname=cname, **fields)).encode()
 
 
-def log_in(site: Site, user: str, *, key: Key | None = None, padata: tuple[PaData, ...] = (), **fields: Any) -> Credential:
+def log_in(
+    site: Site, user: str, *, key: Key | None = None, padata: tuple[PaData, ...] = (), **fields: Any
+) -> Credential:
     """Get a first ticket with a proof of the key."""
     own = key if key is not None else key_of(site, user)
     cname = fields.pop("cname", name(user))

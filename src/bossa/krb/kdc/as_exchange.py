@@ -24,9 +24,7 @@ from bossa.krb.kdc.times import FOREVER, Bounds, Times, first_times
 from bossa.krb.kdc.turn import Turn, principal
 from bossa.krb.messages import AS_REP, KdcReq, KdcReqBody, LastReq, find_padata
 from bossa.krb.names import ANONYMOUS
-from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.content import PacContent
-from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.make import from_directory
 from bossa.krb.pac.verify import client_text
 from bossa.krb.padata import PaPacRequest, PaType
@@ -146,11 +144,8 @@ def _pac(turn: Turn, req: KdcReq, client: Client, server: Server, times: Times) 
     requested = None if value is None else PaPacRequest.decode(value).include
     if requested is False and not server.is_tgs:
         return None
-    content = from_directory(turn.realm, client.principal, times.authtime, requested=requested)
     name = client_text(client.name)
-    if name == client.account.name:
-        return content
-    return content.replaced(BufferType.CLIENT_INFO, ClientInfo(times.authtime, name).encode())
+    return from_directory(turn.realm, client.principal, times.authtime, client=name, requested=requested)
 
 
 def _last_req(account: Account) -> tuple[LastReq, ...]:

@@ -110,13 +110,15 @@ def check_local(turn: Turn, header: Header) -> Principal | None:
     return found
 
 
-def read_pac(turn: Turn, header: Header, client: Principal | None) -> PacContent:
-    """Return what the ticket's PAC says, of another realm's what that may say; raises KdcError.  [MS-PAC] 4.1.2.2"""
+def read_pac(turn: Turn, header: Header, client: Principal | None, *, sent_along: str | None = None) -> PacContent:
+    """Return what the ticket's PAC says, of another realm's what that may say; raises KdcError.  [MS-PAC] 4.1.2.2
+
+    ``sent_along`` is the user whom another realm's PAC is for, where that is not the ticket's client.
+    """
     kept = header.kept
     if header.trust is not None:
-        if kept.pac is None:
-            kept.pac = verify_across(kept.opened, kept.key)
-        return filter_sids(kept.pac, trusted_sid(header.trust))
+        content = verify_across(kept.opened, kept.key, client=sent_along)
+        return filter_sids(content, trusted_sid(header.trust))
     if not header.is_tgt:
         return verify_service(kept.opened, kept.key, kdc_keys(turn))
     requester = account_sid(turn.realm.info, client.account) if client is not None else None

@@ -43,7 +43,10 @@ DIRECT = Transited()
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a ticket is to say of its client; ``authorization_data`` is what stands beside the PAC."""
+    """What a ticket is to say of its client; ``authorization_data`` is what stands beside the PAC.
+
+    ``answer`` goes into the reply that brings it.
+    """
 
     crealm: str
     cname: PrincipalName
@@ -53,6 +56,7 @@ class Draft:
     transited: Transited = DIRECT
     caddr: tuple[HostAddress, ...] = ()
     authorization_data: tuple[AuthData, ...] = ()
+    answer: tuple[PaData, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def find_server(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | No
     """Return what a name stands for; None for what this realm does not know."""
     if len(name.parts) == 2 and name.parts[0] == KRBTGT:
         return _find_tgs(realm, name, fold=fold)
+    if name.type == NameType.ENTERPRISE:
+        return _find_enterprise(realm, name)
     found = realm.find(name.text, fold=fold)
     if found is None or found.account.kind is Kind.KRBTGT:
         return None
@@ -82,6 +84,14 @@ def _find_tgs(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | None
         return _server(krbtgt(info.realm), realm.krbtgt.versions, principal=realm.krbtgt)
     trust = realm.trust(place) or (realm.trust(place.upper()) if fold else None)
     return to_trust(trust) if trust is not None else None
+
+
+def _find_enterprise(realm: Realm, name: PrincipalName) -> Server | None:
+    """Return the server of a name like ``HTTP/web.bossa.test@BOSSA.TEST`` in one part.  RFC 6806 §5"""
+    text, _, place = "/".join(name.parts).rpartition("@")
+    if not text or not is_ours(realm.info, place):
+        return None
+    return find_server(realm, PrincipalName(NameType.SRV_INST, tuple(text.split("/"))), fold=True)
 
 
 def to_trust(trust: OpenTrust) -> Server | None:

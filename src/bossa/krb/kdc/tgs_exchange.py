@@ -9,17 +9,20 @@ with: not for longer, not for others, with no flag that was not there.
 
 from __future__ import annotations
 
-from bossa.directory.realm import Principal
+from bossa.directory.realm import OpenTrust, Principal
 from bossa.krb import fast
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
+from bossa.krb.kdc.acting import draft_by_proxy, draft_to_self
 from bossa.krb.kdc.authdata import carried
 from bossa.krb.kdc.clients import is_elsewhere
+from bossa.krb.kdc.evidence import check_options as check_evidence
 from bossa.krb.kdc.header import Header, check_local, open_armor, open_header, read_pac
 from bossa.krb.kdc.issue import Draft, Envelope, seal, session_key, write_reply
 from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.pa_rep import known_pac_options
 from bossa.krb.kdc.referral import find_referral
+from bossa.krb.kdc.s4u import S4uUser, requested_user
 from bossa.krb.kdc.servers import Server, check_server, find_server, get_server
 from bossa.krb.kdc.times import Times, later_times, renewed_times
 from bossa.krb.kdc.turn import Turn, principal
@@ -52,6 +55,9 @@ def tgs_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
     _check_options(body, header)
     if is_elsewhere(turn.realm.info, body):
         raise KdcError(KrbCode.WRONG_REALM, f"a ticket of {body.realm} is asked for, this is {turn.realm.info.realm}")
+    asked = requested_user(req.padata, body.nonce, header.verified)
+    if asked is not None or body.kdc_options & KdcOptions.CNAME_IN_ADDL_TKT:
+        return _acting(turn, req, header, asked)
     if body.kdc_options & KdcOptions.RENEW:
         return _renew(turn, req, header)
     return _further(turn, req, header)
@@ -86,11 +92,35 @@ def _check_options(body: KdcReqBody, header: Header) -> None:
 
 def _further(turn: Turn, req: KdcReq, header: Header) -> bytes:
     """Give a client one more ticket.  RFC 4120 §3.3.3"""
-    body, client = req.body, check_local(turn, header)
-    server = _server(turn, body, header)
+    body = req.body
+    if body.kdc_options & KdcOptions.ENC_TKT_IN_SKEY:
+        server = find_session(turn, body)
+    else:
+        server = _target(turn, body, came_over=header.trust)
+    if body.kdc_options & KdcOptions.PROXY and server.is_tgs:
+        raise KdcError(KrbCode.BADOPTION, "a proxy has no ticket that grants tickets")
+    return _issue(turn, req, header, server, _draft(turn, body, header, server))
+
+
+def _acting(turn: Turn, req: KdcReq, header: Header, asked: S4uUser | None) -> bytes:
+    """Give a service a ticket for a user: to itself, or with evidence to another.  [MS-SFU] 3.2.5"""
+    if asked is None:
+        check_evidence(req.body)
+    # Who asks at the user's realm is sent back to its own.  [MS-SFU] 4.2
+    server = _target(turn, req.body, came_over=None)
+    if asked is not None:
+        draft = draft_to_self(turn, req, header, asked, server)
+    else:
+        draft = draft_by_proxy(turn, req, header, server)
+    return _issue(turn, req, header, server, draft)
+
+
+def _draft(turn: Turn, body: KdcReqBody, header: Header, server: Server) -> Draft:
+    """Say what a further ticket of a client will say.  RFC 4120 §3.3.3"""
+    client = check_local(turn, header)
     times = later_times(turn, body, header.part, turn.settings.max_life)
     pac = read_pac(turn, header, client)
-    draft = Draft(
+    return Draft(
         crealm=header.part.crealm,
         cname=header.part.cname,
         flags=_flags(body, header, client, times),
@@ -100,7 +130,6 @@ def _further(turn: Turn, req: KdcReq, header: Header) -> bytes:
         caddr=_addresses(body, header),
         authorization_data=carried(body, header.verified),
     )
-    return _issue(turn, req, header, server, draft)
 
 
 def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
@@ -124,25 +153,19 @@ def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
     return _issue(turn, req, header, server, draft)
 
 
-def _server(turn: Turn, body: KdcReqBody, header: Header) -> Server:
+def _target(turn: Turn, body: KdcReqBody, *, came_over: OpenTrust | None) -> Server:
     """Return what a ticket is asked for, or the way to where that is; raises KdcError."""
-    options = body.kdc_options
-    if options & KdcOptions.ENC_TKT_IN_SKEY:
-        server = find_session(turn, body)
-    else:
-        server = _named(turn, body, header)
-        check_server(server, turn.now)
+    server = _named(turn, body, came_over=came_over)
+    check_server(server, turn.now)
     if server.is_changepw:
         raise KdcError(KrbCode.POLICY, "a ticket to change a password comes with a proof of the old one")
-    if options & KdcOptions.PROXY and server.is_tgs:
-        raise KdcError(KrbCode.BADOPTION, "a proxy has no ticket that grants tickets")
     return server
 
 
-def _named(turn: Turn, body: KdcReqBody, header: Header) -> Server:
+def _named(turn: Turn, body: KdcReqBody, *, came_over: OpenTrust | None) -> Server:
     fold = bool(body.kdc_options & KdcOptions.CANONICALIZE)
     if fold and body.sname is not None and find_server(turn.realm, body.sname, fold=True) is None:
-        referral = find_referral(turn.realm, body.sname, came_over=header.trust)
+        referral = find_referral(turn.realm, body.sname, came_over=came_over)
         if referral is not None:
             return referral
     return get_server(turn, body.sname, fold=fold)
@@ -179,5 +202,5 @@ def _issue(turn: Turn, req: KdcReq, header: Header, server: Server, draft: Draft
     key, usage = verified.session, Usage.TGS_REP_SESSION
     if verified.subkey is not None:
         key, usage = verified.subkey, Usage.TGS_REP_SUBKEY
-    envelope = Envelope(TGS_REP, key, usage, encrypted_pa_data=known_pac_options(req.padata))
+    envelope = Envelope(TGS_REP, key, usage, draft.answer, encrypted_pa_data=known_pac_options(req.padata))
     return write_reply(turn, part, sealed, server, envelope)

@@ -37,14 +37,14 @@ class Bounds(NamedTuple):
 
 def first_times(turn: Turn, body: KdcReqBody, bounds: Bounds) -> Times:
     """Return the times of a ticket that begins with a proof of who the client is.  RFC 4120 §3.1.3"""
-    return _times(turn, body, bounds, authtime=turn.seconds)
+    return bounded_times(turn, body, bounds, authtime=turn.seconds)
 
 
 def later_times(turn: Turn, body: KdcReqBody, header: EncTicketPart, life: int) -> Times:
     """Return the times of a ticket that is got with another.  RFC 4120 §3.3.3"""
     renew_till = header.renew_till if header.flags & TicketFlags.RENEWABLE else None
     bounds = Bounds(life, header.endtime, renew_till if renew_till is not None else 0)
-    return _times(turn, body, bounds, authtime=header.authtime)
+    return bounded_times(turn, body, bounds, authtime=header.authtime)
 
 
 def renewed_times(turn: Turn, header: EncTicketPart) -> Times:
@@ -59,7 +59,8 @@ def renewed_times(turn: Turn, header: EncTicketPart) -> Times:
     return Times(header.authtime, now, endtime, header.renew_till)
 
 
-def _times(turn: Turn, body: KdcReqBody, bounds: Bounds, *, authtime: int) -> Times:
+def bounded_times(turn: Turn, body: KdcReqBody, bounds: Bounds, *, authtime: int) -> Times:
+    """Return what the client asks for, within bounds.  RFC 4120 §3.1.3"""
     now = turn.seconds
     if body.from_ is not None and body.from_ > turn.now + turn.settings.skew:
         raise KdcError(KrbCode.CANNOT_POSTDATE, "a ticket for later is asked for")
