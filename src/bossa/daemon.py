@@ -119,7 +119,7 @@ class Server:
         if not is_founded(names.names):
             await found(office, self._settings.listen.addresses)
         restore_admin_file(office)
-        await self._start_tickets()
+        await self._found_realm()
         self._standing = Standing(names.parts(), tickets.parts() if tickets is not None else None, self._started)
         names.warn_of_rules()
         calls = await control.serve(self._ground.data, lambda call: answer_call(office, call))
@@ -127,14 +127,16 @@ class Server:
         self._warn_of_domain()
         self._greet()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._ground.later(self._reload_by_signal()))
+        if tickets is not None:
+            await tickets.start()
         self._ground.later(self._start_slow())
 
-    async def _start_tickets(self) -> None:
+    async def _found_realm(self) -> None:
         if self._ticket_room is None:
             await keep_realm_records(self._office, self._settings.domain.realm, None)
             return
         await self._ticket_room.found(self._office)
-        await self._ticket_room.start()
+        self._ticket_room.prepare()
 
     def _warn_of_domain(self) -> None:
         """Tell of a data directory that was founded for another domain."""

@@ -35,7 +35,6 @@ from bossa.dns.server.resolver import ASKED, Resolver
 from bossa.dns.server.service import Names
 from bossa.dns.server.workers import QueryWorkers
 from bossa.krb.server.accounts import Accounts
-from bossa.krb.server.owner import Owner as TicketOwner
 from bossa.krb.server.workers import TicketWorkers
 from bossa.net.tcp import TcpServer
 from bossa.observe import metrics
@@ -61,13 +60,14 @@ class TicketParts:
     """The parts of a running KDC that are asked."""
 
     accounts: Accounts
-    owner: TicketOwner
     workers: TicketWorkers
     tcp: TcpServer
+    # What the owner answered.
+    owned: Counter[str]
 
     def counts(self) -> Counter[str]:
         """Return what workers and owner answered, by :func:`bossa.krb.server.desk.tally`, and "dropped"."""
-        return self.workers.counts() + self.owner.counts
+        return self.workers.counts() + self.owned
 
 
 class Standing:

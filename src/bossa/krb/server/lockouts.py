@@ -30,6 +30,11 @@ class Lockouts:
         self._clock = clock
         self._locking: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def realm(self) -> str:
+        """The name of the accounts' realm."""
+        return self._accounts.realm.info.realm
+
     def locking(self, account: str) -> asyncio.Task[None] | None:
         """Return what ends when a lock that was decided on is in force; None when there is none."""
         return self._locking.get(account)

@@ -15,7 +15,7 @@ from typing import Protocol
 from bossa.krb.errors import KrbCode
 from bossa.krb.kdc.outcome import Outcome, Verdict
 from bossa.krb.messages import KrbError
-from bossa.krb.names import NameType, PrincipalName
+from bossa.krb.names import krbtgt
 from bossa.krb.server import audit
 from bossa.krb.server.answers import Answers
 from bossa.krb.server.desk import REQUESTS, tally
@@ -23,8 +23,6 @@ from bossa.krb.server.lockouts import Lockouts
 from bossa.net.peer import Peer
 from bossa.observe import metrics
 
-# The largest request over TCP.  One with the PAC of a user of a thousand groups, as evidence too, has a fifth of that.
-LONGEST = 1 << 17
 # A client gives up long before.
 _KEEP_SECONDS = 60.0
 # Requests that wait for a lock; more are left to the clients' next try.
@@ -42,13 +40,12 @@ class Answering(Protocol):
 class Owner:
     """Answers requests; ``clock`` gives seconds since 1970."""
 
-    def __init__(self, realm: str, kdc: Answering, lockouts: Lockouts, clock: Callable[[], float]) -> None:
+    def __init__(self, kdc: Answering, lockouts: Lockouts, counts: Counter[str], clock: Callable[[], float]) -> None:
         self.kdc = kdc
         # The largest answer over UDP.
         self.udp_limit = 1465
         # What was not refused, by desk.tally.
-        self.counts: Counter[str] = Counter()
-        self._realm = realm
+        self._counts = counts
         self._lockouts = lockouts
         self._clock = clock
         self._answers = Answers(clock, _KEEP_SECONDS)
@@ -60,7 +57,7 @@ class Owner:
         A bug is the loop's to log; the client gets KRB_ERR_GENERIC.
         """
         if packet[:1] not in REQUESTS:
-            self.counts["dropped"] += 1
+            self._counts["dropped"] += 1
             return
         host, sound = Peer.decode(address).host, False
         try:
@@ -90,9 +87,8 @@ class Owner:
 
     def failure(self, code: KrbCode) -> bytes:
         """Return an error that is about no request in particular."""
-        now = self._clock()
-        service = PrincipalName(NameType.SRV_INST, ("krbtgt", self._realm))
-        return KrbError(code, int(now), int(now % 1 * 1_000_000), self._realm, service).encode()
+        now, realm = self._clock(), self._lockouts.realm
+        return KrbError(code, int(now), int(now % 1 * 1_000_000), realm, krbtgt(realm)).encode()
 
     def _answer(self, packet: bytes, host: str, limit: int | None) -> bytes | asyncio.Task[None]:
         """Answer, or return the lock that has to be in force before."""
@@ -112,7 +108,7 @@ class Owner:
 
     def _take_note(self, outcome: Outcome, host: str) -> None:
         if outcome.verdict in (Verdict.ISSUED, Verdict.TURN):
-            self.counts[tally(outcome)] += 1
+            self._counts[tally(outcome)] += 1
         if outcome.verdict is Verdict.FAILED:
             self._lockouts.failed(outcome.account)
         elif outcome.verdict is Verdict.ISSUED and outcome.account:
