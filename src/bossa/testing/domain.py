@@ -5,7 +5,7 @@ asks for ``ws1.bossa.test``.  Everything that is not raw goes through
 dnspython, which also checks the signatures of answers to signed messages.
 
 For Kerberos a user takes a seat: ``domain.kinit("alice", "secret").kvno("HTTP/web.bossa.test")``;
-see :mod:`bossa.testing.kerberos`.
+accounts are ``domain.directory``'s.  See :mod:`bossa.testing.kerberos`, :mod:`bossa.testing.directory`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from bossa.dns import names as dns_names
 from bossa.dns import types
 from bossa.dns.zone import Mark, Origin
 from bossa.dns.zonefile import Source, load_zone
+from bossa.testing.directory import Directory
 from bossa.testing.kerberos import Place, Seat, krb5_conf
 from bossa.testing.ports import SERVICES, Reservation, reserve
 from bossa.testing.process import Server, StartFailed
@@ -87,7 +88,8 @@ class Domain:
         self._server: Server | None = None
         self._reservation: Reservation | None = None
         self._config: Path | None = None
-        self._seats = self._keytabs = 0
+        self._seats = 0
+        self.directory = Directory(self.data, home)
         if config_toml:
             self._config = home / "bossa.toml"
             self._config.write_text(config_toml)
@@ -285,17 +287,6 @@ class Domain:
     def kinit(self, principal: str, password: str, *words: str) -> Seat:
         """Sign in with a password at a seat of its own; ``words`` are further arguments of MIT's kinit."""
         return self.seat().kinit(principal, password, *words)
-
-    def add_user(self, name: str, password: str) -> None:
-        """Make a user, as ``bossa user add`` does."""
-        self.run("user", "add", name, "--password-stdin", text=f"{password}\n", check=True)
-
-    def add_service(self, name: str) -> Path:
-        """Make a service, as ``bossa service add`` does, and return its keytab."""
-        self._keytabs += 1
-        keytab = self.home / f"{self._keytabs}.keytab"
-        self.run("service", "add", name, "--keytab", str(keytab), check=True)
-        return keytab
 
     # Messages
 

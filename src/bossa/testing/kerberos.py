@@ -75,7 +75,7 @@ class Seat:
     def run(
         self, name: str, *words: str, text: str | None = None, check: bool = True, heimdal: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program of MIT's, or of Heimdal's, which must succeed unless ``check`` is off; ``text`` is its input."""
+        """Run a program of MIT's, or of Heimdal's, which must succeed unless ``check`` is off; ``text`` is input."""
         where = HEIMDAL if heimdal else None
         done = subprocess.run(
             [*program(name, clients=where), *words],
