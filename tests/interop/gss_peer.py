@@ -1,17 +1,27 @@
-"""What MIT's gss-client and gss-server say to each other: an octet of flags, a length, a token."""
+"""MIT's gss-client and gss-server, and what they say to each other: an octet of flags, a length, a token."""
 
 from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bossa.gss.acceptor import Acceptor
 from bossa.gss.context import Context, Step
 from bossa.gss.errors import GssError
 from bossa.gss.initiator import Initiator
 from bossa.gss.spnego import NegTokenResp
+from bossa.testing.debian import environment, program
+from bossa.testing.kerberos import Seat
+
+NAME = "HTTP@web.bossa.test"
+MESSAGE = "Sing, goddess, of tickets."
 
 NOOP, CONTEXT, DATA, MIC, CONTEXT_NEXT, WRAPPED, ENCRYPTED, SEND_MIC = (1 << bit for bit in range(8))
 _HEAD = struct.Struct(">BI")
@@ -117,3 +127,38 @@ def ask(peer: socket.socket, context: Context, message: bytes, flags: int) -> No
         context.verify_mic(message, mic)
     else:
         assert came == NOOP
+
+
+def gss_client(seat: Seat, acceptor: Acceptor, *words: str, message: str = MESSAGE) -> tuple[Heard, str]:
+    """Let gss-client talk to an acceptor of ours; return what we heard and what it printed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(20)
+        heard = pool.submit(serve_one, listener, acceptor)
+        port = str(listener.getsockname()[1])
+        done = seat.run("gss-client", "-port", port, *words, "127.0.0.1", NAME, message, check=False)
+        return heard.result(20), done.stdout
+
+
+def serve_one(listener: socket.socket, acceptor: Acceptor) -> Heard:
+    """Take one connection and be its server."""
+    peer, _ = listener.accept()
+    with peer:
+        peer.settimeout(20)
+        return serve(peer, acceptor)
+
+
+@contextmanager
+def gss_server(seat: Seat, keytab: Path) -> Iterator[socket.socket]:
+    """Run gss-server for one connection, and yield our end of it; it logs beside the keytab."""
+    ours, its = socket.socketpair()
+    words = ["-inetd", "-export", "-logfile", str(keytab.with_suffix(".log")), "-keytab", str(keytab), NAME]
+    with ours, its:
+        variables = environment() | seat.variables | {"KRB5RCACHENAME": "none:"}
+        ours.settimeout(20)
+        with subprocess.Popen([*program("gss-server"), *words], env=variables, stdin=its) as server:
+            its.close()
+            try:
+                yield ours
+            finally:
+                ours.close()
+                server.wait(20)

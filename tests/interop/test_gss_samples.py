@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,14 +23,11 @@ from bossa.gss.replay import ReplayCache
 from bossa.gss.spnego import NegState, NegTokenResp
 from bossa.krb.ccache import CredentialCache
 from bossa.krb.credential import Credential
-from bossa.testing.debian import environment, program
 from bossa.testing.kerberos import Place, Seat, krb5_conf
 from tests.interop import gss_peer
-from tests.interop.gss_peer import ENCRYPTED, SEND_MIC, WRAPPED
+from tests.interop.gss_peer import ENCRYPTED, MESSAGE, NAME, SEND_MIC, WRAPPED, gss_client, gss_server, serve_one
 from tests.unit.gss import specimens
 
-NAME = "HTTP@web.bossa.test"
-MESSAGE = "Sing, goddess, of tickets."
 ENCTYPES = list(Enctype)
 NEGOTIATE = pytest.mark.parametrize("negotiate", [False, True], ids=["krb5", "spnego"])
 
@@ -62,41 +56,12 @@ def give(seat: Seat, *credentials: Credential) -> None:
     seat.ccache.write_bytes(CredentialCache(specimens.ALICE, specimens.REALM, credentials).encode())
 
 
-def gss_client(seat: Seat, acceptor: Acceptor, *words: str, message: str = MESSAGE) -> tuple[gss_peer.Heard, str]:
-    """Let gss-client talk to an acceptor of ours; return what we heard and what it printed."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        listener.settimeout(20)
-        heard = pool.submit(serve_one, listener, acceptor)
-        port = str(listener.getsockname()[1])
-        done = seat.run("gss-client", "-port", port, *words, "127.0.0.1", NAME, message, check=False)
-        return heard.result(20), done.stdout
-
-
-def serve_one(listener: socket.socket, acceptor: Acceptor) -> gss_peer.Heard:
-    """Take one connection and be its server."""
-    peer, _ = listener.accept()
-    with peer:
-        peer.settimeout(20)
-        return gss_peer.serve(peer, acceptor)
-
-
-@contextmanager
-def gss_server(seat: Seat, tmp_path: Path) -> Iterator[socket.socket]:
-    """Run gss-server for one connection, and yield our end of it."""
-    keytab, log = tmp_path / "keytab", tmp_path / "log"
-    keytab.write_bytes(specimens.keytab().encode())
-    ours, its = socket.socketpair()
-    words = ["-inetd", "-export", "-logfile", str(log), "-keytab", str(keytab), NAME]
-    with ours, its:
-        variables = environment() | seat.variables | {"KRB5RCACHENAME": "none:"}
-        ours.settimeout(20)
-        with subprocess.Popen([*program("gss-server"), *words], env=variables, stdin=its) as server:
-            its.close()
-            try:
-                yield ours
-            finally:
-                ours.close()
-                server.wait(20)
+@pytest.fixture
+def keytab(tmp_path: Path) -> Path:
+    """Return the web service's keytab."""
+    file = tmp_path / "keytab"
+    file.write_bytes(specimens.keytab().encode())
+    return file
 
 
 @NEGOTIATE
@@ -177,13 +142,13 @@ def test_gss_client_that_knows_no_channel_is_refused_on_one_if_it_always_binds(
 
 @NEGOTIATE
 @pytest.mark.parametrize("enctype", ENCTYPES, ids=lambda one: one.text)
-def test_gss_server_accepts_us_with_every_type(seat: Seat, tmp_path: Path, enctype: Enctype, negotiate: bool) -> None:
-    with gss_server(seat, tmp_path) as peer:
+def test_gss_server_accepts_us_with_every_type(seat: Seat, keytab: Path, enctype: Enctype, negotiate: bool) -> None:
+    with gss_server(seat, keytab) as peer:
         context = gss_peer.establish(peer, Initiator(fresh(enctype), os.urandom, negotiate=negotiate))
         for flags in (WRAPPED | ENCRYPTED | SEND_MIC, WRAPPED | SEND_MIC, SEND_MIC, WRAPPED, 0):
             gss_peer.ask(peer, context, MESSAGE.encode(), flags)
         gss_peer.send(peer, gss_peer.NOOP)
-    assert (tmp_path / "log").read_text().count(MESSAGE) == 5
+    assert keytab.with_suffix(".log").read_text().count(MESSAGE) == 5
 
 
 WISHES = [
@@ -197,23 +162,23 @@ WISHES = [
 
 @NEGOTIATE
 @pytest.mark.parametrize("flags", WISHES, ids=lambda one: str(int(one)))
-def test_gss_server_accepts_every_wish(seat: Seat, tmp_path: Path, flags: ContextFlags, negotiate: bool) -> None:
-    with gss_server(seat, tmp_path) as peer:
+def test_gss_server_accepts_every_wish(seat: Seat, keytab: Path, flags: ContextFlags, negotiate: bool) -> None:
+    with gss_server(seat, keytab) as peer:
         asked = fresh(Enctype.AES256_SHA1)
         context = gss_peer.establish(peer, Initiator(asked, os.urandom, Wish(flags), negotiate=negotiate))
         for _ in range(3):
             gss_peer.ask(peer, context, MESSAGE.encode(), WRAPPED | ENCRYPTED | SEND_MIC)
         gss_peer.send(peer, gss_peer.NOOP)
-    assert (tmp_path / "log").read_text().count(MESSAGE) == 3
+    assert keytab.with_suffix(".log").read_text().count(MESSAGE) == 3
 
 
 def test_gss_server_and_we_exchange_mics_over_a_list_whose_first_choice_it_does_not_take(
-    seat: Seat, tmp_path: Path
+    seat: Seat, keytab: Path
 ) -> None:
     """Who puts a mechanism in front of Kerberos has to sign the list.  RFC 4178 §5"""
     offered = spnego.offer((tokens.NTLM, tokens.KRB5), b"NTLMSSP\0")
     kerberos = Initiation(fresh(Enctype.AES256_SHA1), os.urandom, Wish())
-    with gss_server(seat, tmp_path) as peer:
+    with gss_server(seat, keytab) as peer:
         gss_peer.send(peer, gss_peer.NOOP | gss_peer.CONTEXT_NEXT)
         answer = gss_peer.negotiate(peer, tokens.frame(tokens.SPNEGO, offered.encode()))
         assert (answer.state, answer.mechanism) == (NegState.REQUEST_MIC, tokens.KRB5)
@@ -226,23 +191,23 @@ def test_gss_server_and_we_exchange_mics_over_a_list_whose_first_choice_it_does_
         gss_peer.send(peer, gss_peer.CONTEXT, mine.encode())
         gss_peer.ask(peer, context, MESSAGE.encode(), WRAPPED | ENCRYPTED | SEND_MIC)
         gss_peer.send(peer, gss_peer.NOOP)
-    assert MESSAGE in (tmp_path / "log").read_text()
+    assert MESSAGE in keytab.with_suffix(".log").read_text()
 
 
-def test_gss_server_takes_a_delegated_credential(seat: Seat, tmp_path: Path) -> None:
+def test_gss_server_takes_a_delegated_credential(seat: Seat, keytab: Path) -> None:
     now = int(time.time())
     handed = fresh(Enctype.AES256_SHA1, sname=specimens.krbtgt(specimens.REALM), renew_till=now + 7200)
-    with gss_server(seat, tmp_path) as peer:
+    with gss_server(seat, keytab) as peer:
         initiator = Initiator(fresh(Enctype.AES256_SHA2), os.urandom, Wish(delegate=handed))
         context = gss_peer.establish(peer, initiator)
         gss_peer.ask(peer, context, MESSAGE.encode(), WRAPPED | ENCRYPTED | SEND_MIC)
         gss_peer.send(peer, gss_peer.NOOP)
-    assert "GSS_C_DELEG_FLAG" in (tmp_path / "log").read_text()
+    assert "GSS_C_DELEG_FLAG" in keytab.with_suffix(".log").read_text()
 
 
-def test_gss_server_says_why_it_refuses(seat: Seat, tmp_path: Path) -> None:
+def test_gss_server_says_why_it_refuses(seat: Seat, keytab: Path) -> None:
     """Its error token is read, and the context is not there."""
     now = int(time.time())
     expired = specimens.credential(authtime=now - 7200, endtime=now - 3600)
-    with gss_server(seat, tmp_path) as peer, pytest.raises(GssError, match="the acceptor says error 32"):
+    with gss_server(seat, keytab) as peer, pytest.raises(GssError, match="the acceptor says error 32"):
         gss_peer.establish(peer, Initiator(expired, os.urandom))

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 CONFOUNDER = BLOCK
-MAX_ITERATIONS = 1 << 24
+MAX_ITERATIONS = 1 << 20
 
 
 class BadIntegrity(Exception):
@@ -246,8 +246,8 @@ def _expect(mac: bytes, computed: bytes, size: int) -> None:
 def string_to_key(enctype: int, password: bytes, salt: bytes, iterations: int | None = None) -> Key:
     """Make the key of a password.  RFC 3962 §4, RFC 8009 §4
 
-    Raises ValueError for an unknown type and for a count outside 1 to 2**24: a count comes from a
-    server that may not be known yet, and must not keep us busy for minutes (RFC 3962 §4, §8).
+    Raises ValueError for an unknown type and for a count outside 1 to 2**20: a count comes from a
+    server that may not be known yet, and must not keep us busy (RFC 3962 §8).
     """
     profile = _PROFILES.get(enctype)
     if profile is None:
