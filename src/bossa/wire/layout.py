@@ -1,0 +1,179 @@
+"""The layout of a SEQUENCE: which field of a dataclass stands under which context tag.
+
+X.690 §8.9 with explicit tags, fields in the order of their numbers.  A
+field that is absent where it may be has its default; what the layout does
+not name is refused, or stepped over where the specification's type ends
+in an extension marker (``...``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+
+from bossa.wire.der import SEQUENCE, Codec, content, explicit, span, tlv
+from bossa.wire.errors import WireError
+
+T = TypeVar("T")
+
+
+class Message:
+    """A dataclass with a layout: whole values in and out."""
+
+    __slots__ = ()
+    CODEC: ClassVar[Codec[Any]]
+    LONGEST: ClassVar[int] = 1 << 17
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read one value that fills ``data``; raises WireError."""
+        if len(data) > cls.LONGEST:
+            raise WireError(f"{cls.__name__} of {len(data)} octets")
+        value: Self = cls.CODEC.decode(data, 0, len(data))
+        return value
+
+    def encode(self) -> bytes:
+        """Return the value in DER."""
+        octets: bytes = self.CODEC.encode(self)
+        return octets
+
+
+class Field(NamedTuple):
+    """Field ``name`` under ``[number]``; with ``default`` other than REQUIRED it may be absent."""
+
+    number: int
+    name: str
+    codec: Codec[Any]
+    default: Any = ...
+
+
+REQUIRED = ...
+
+
+def constant(number: int, value: int, codec: Codec[int]) -> Field:
+    """A field that always says ``value`` and that no dataclass keeps."""
+
+    octets = codec.encode(value)
+
+    def decode(data: bytes, pos: int, end: int) -> int:
+        if data[pos:end] != octets:
+            raise WireError(f"[{number}] at {pos} is not {value}")
+        return value
+
+    return Field(number, "", Codec(decode, lambda _: octets))
+
+
+class Form(NamedTuple):
+    """What surrounds the fields: ``application`` the tag outside, ``raw`` keeps the octets as last argument."""
+
+    application: int | None = None
+    raw: bool = False
+    extensible: bool = False
+
+
+PLAIN = Form()
+
+
+def sequence(cls: Callable[..., T], *fields: Field, form: Form = PLAIN) -> Codec[T]:
+    """The codec of a SEQUENCE of ``fields``, in the order of ``cls``'s arguments.
+
+    A value that holds its octets is written as them.
+    """
+    tag = None if form.application is None else 0x60 | form.application
+    write = _encoder(fields)
+    encode = write if tag is None else explicit(tag, Codec(_unread, write)).encode
+    decode = _decoder(cls, fields, form, tag)
+    if form.raw:
+        return Codec(decode, lambda value: value.raw or encode(value))  # type: ignore[attr-defined]
+    return Codec(decode, encode)
+
+
+def _unread(data: bytes, pos: int, end: int) -> Any:
+    """The reading half of a codec that only writes."""
+    raise AssertionError("only written")
+
+
+def _decoder(
+    cls: Callable[..., T], fields: tuple[Field, ...], form: Form, outer: int | None
+) -> Callable[[bytes, int, int], T]:
+    """Make the reading half of :func:`sequence`."""
+    names = [field for field in fields if field.name]
+    blank = [None if field.default is REQUIRED else field.default for field in names] + [None]
+    # A constant's value lands in the last place, which is cut off or taken by the octets.
+    slots = {
+        0xA0 | field.number: (
+            names.index(field) if field.name else len(names),
+            field.codec.decode,
+            field.default is REQUIRED,
+        )
+        for field in fields
+    }
+    find, last = slots.get, max(slots)
+    needed = sum(need for _, _, need in slots.values())
+    title = getattr(cls, "__name__", "sequence")
+    raw, extensible = form.raw, form.extensible
+
+    def decode(data: bytes, pos: int, end: int) -> T:
+        begin = pos
+        if outer is not None:
+            pos = content(data, pos, end, outer)
+        pos = content(data, pos, end, SEQUENCE)
+        values = blank.copy()
+        before = required = 0
+        while pos < end:
+            tag = data[pos]
+            # What span() does, at hand for short values: half the time of a decoding is in such calls.
+            size = data[pos + 1] if end - pos > 1 else 0xFF
+            start = pos + 2
+            stop = start + size
+            if size >= 0x80 or stop > end:
+                start, stop = span(data, pos, end)
+            slot = find(tag)
+            if tag <= before or (slot is None and not (extensible and last < tag < 0xBF)):
+                raise WireError(f"{title}: tag {tag:#x} at {pos} is out of place")
+            if slot is not None:
+                index, read, need = slot
+                values[index] = read(data, start, stop)
+                required += need
+            before = tag
+            pos = stop
+        if required != needed:
+            raise WireError(f"{title} before {end} lacks a field")
+        if raw:
+            values[-1] = data[begin:end]
+            return cls(*values)
+        return cls(*values[:-1])
+
+    return decode
+
+
+def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
+    """Make the writing half of :func:`sequence`."""
+    steps = [
+        (0xA0 | field.number, _getter(field.name), field.codec.encode, field.default is not REQUIRED)
+        for field in fields
+    ]
+
+    def encode(value: T) -> bytes:
+        parts = []
+        for tag, get, write, optional in steps:
+            item = get(value)
+            if optional and (item is None or item == ()):
+                continue
+            body = write(item)
+            size = len(body)
+            parts.append(bytes((tag, size)) + body if size < 0x80 else tlv(tag, body))
+        return tlv(SEQUENCE, b"".join(parts))
+
+    return encode
+
+
+def _getter(name: str) -> Callable[[Any], Any]:
+    """How a field's value is taken; a constant has none."""
+    return attrgetter(name) if name else lambda _: None
+
+
+def lay_out(cls: type[Message], *fields: Field, form: Form = PLAIN) -> None:
+    """Give ``cls`` the codec of its fields."""
+    cls.CODEC = sequence(cls, *fields, form=form)
