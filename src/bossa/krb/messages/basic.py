@@ -41,11 +41,14 @@ SEQUENCE_NUMBER: Codec[int] = Codec(
 
 
 def _decode_flags(data: bytes, pos: int, end: int) -> int:
-    """Read a KerberosFlags: the first 32 bits, absent ones are 0.  RFC 4120 §5.2.8"""
+    """Read a KerberosFlags: the first 32 bits, absent ones are 0.  RFC 4120 §5.2.8, X.690 §11.2"""
     start = content(data, pos, end, BIT_STRING) + 1
     size = end - start
-    if not 0 <= size <= _MOST_FLAG_OCTETS or data[start - 1] > (7 if size else 0):
+    if not 0 <= size <= _MOST_FLAG_OCTETS:
         raise WireError(f"bit string of {size} octets at {pos}")
+    unused = data[start - 1]
+    if unused > (7 if size else 0) or (unused and data[end - 1] & ((1 << unused) - 1)):
+        raise WireError(f"bit string at {pos} with {unused} unused bits")
     value = int.from_bytes(data[start : start + 4], "big")
     return value if size >= 4 else value << 8 * (4 - size)
 
