@@ -73,8 +73,20 @@ def test_fields_stand_under_their_numbers(value, fields):
         (FIVE, NUMBER, h("a3031b01")),
         (FIVE, h("a1030201090500")),
     ],
-    ids=["nothing", "a field lacks", "the constant lacks", "another constant", "twice", "swapped", "swapped at the end"]
-    + ["an unknown one between", "an unknown one at the end", "no context tag", "cut", "two values in one field"],
+    ids=[
+        "nothing",
+        "a field lacks",
+        "the constant lacks",
+        "another constant",
+        "twice",
+        "swapped",
+        "swapped at the end",
+        "an unknown one between",
+        "an unknown one at the end",
+        "no context tag",
+        "cut",
+        "two values in one field",
+    ],
 )
 def test_another_layout_is_refused(fields):
     with pytest.raises(WireError):
