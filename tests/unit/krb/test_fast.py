@@ -7,7 +7,7 @@ import pytest
 from bossa.crypto.enctypes import Key
 from bossa.krb import armor as armor_
 from bossa.krb.client.armored import Armor, arm, check_finished, make_armor, open_error, open_response
-from bossa.krb.client.ask import Setting
+from bossa.krb.client.ask import KdcSaid, Setting
 from bossa.krb.credential import Credential, Times
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.fast import COOKIE, Armored, finish, unwrap, wrap_error, wrap_reply
@@ -225,14 +225,12 @@ def test_the_true_error_is_inside_and_its_hints_too():
     assert open_error(Armor(KEY), hidden, INNER.nonce)[0].cname == BOB
 
 
-def test_an_error_outside_the_armor_is_not_believed():
-    bare = KrbError(24, 1, 2, REALM, TGS, e_data=b"\x30\x00")
-    with pytest.raises(KdcError) as error:
+@pytest.mark.parametrize("e_data", [None, b"\x30\x00", b"\x30\x01", encode_padata((COOKIE,))])
+def test_an_error_outside_the_armor_ends_the_exchange(e_data):
+    bare = KrbError(68, 1, 2, REALM, TGS, crealm="EVIL.TEST", e_data=e_data)
+    with pytest.raises(KdcSaid) as said:
         open_error(Armor(KEY), bare, 5)
-    assert error.value.code == KrbCode.MODIFIED
-    empty = replace(bare, e_data=b"\x30\x01")
-    with pytest.raises(WireError):
-        open_error(Armor(KEY), empty, 5)
+    assert said.value.code == KrbCode.WRONG_REALM
 
 
 def test_an_armored_reply_does_not_pass_for_an_error():
