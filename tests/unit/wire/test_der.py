@@ -20,6 +20,7 @@ from bossa.wire.der import (
     explicit,
     integer,
     octet_string,
+    remembered,
     sequence_of,
     span,
     string,
@@ -208,3 +209,37 @@ def test_whatever_comes_only_a_wire_error_is_raised(octets):
         except WireError:
             continue
         assert codec.encode(value) == octets
+
+
+def counted(codec: Codec, calls: list) -> Codec:
+    """A codec that says when it works."""
+    return Codec(
+        lambda data, pos, end: calls.append("read") or codec.decode(data, pos, end),
+        lambda value: calls.append("written") or codec.encode(value),
+    )
+
+
+def test_short_values_are_remembered_until_there_are_too_many():
+    calls: list = []
+    codec = remembered(counted(STRING, calls), longest=6, most=2)
+    for _ in range(3):
+        assert [read(codec, codec.encode(text)) for text in ("a", "b")] == ["a", "b"]
+    assert calls == ["written", "read"] * 2
+    for text in ("c", "a"):
+        assert read(codec, codec.encode(text)) == text
+    assert calls[4:] == ["written", "read"] * 2
+
+
+def test_long_values_are_not_remembered():
+    calls: list = []
+    codec = remembered(counted(STRING, calls), longest=6)
+    for _ in range(2):
+        assert read(codec, codec.encode("12345")) == "12345"
+    assert calls == ["written", "read"] * 2
+
+
+def test_what_is_refused_is_refused_again():
+    codec = remembered(STRING, longest=6)
+    for _ in range(2):
+        with pytest.raises(WireError):
+            read(codec, h("1b0100"))

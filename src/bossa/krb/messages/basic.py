@@ -20,6 +20,7 @@ from bossa.wire.der import (
     Codec,
     content,
     integer,
+    remembered,
     sequence_of,
     string,
 )
@@ -61,7 +62,8 @@ TEXT: Codec[str] = Codec(
 
 _PARTS = sequence_of(STRING, MOST_PARTS)
 _NAME_FIELDS = Field(0, "type", INT32), Field(1, "parts", sequence_of(STRING, MOST_PARTS, least=1))
-NAME: Codec[PrincipalName] = sequence(PrincipalName, *_NAME_FIELDS)
+# The names of those who speak with us are few, and each message has some.
+NAME: Codec[PrincipalName] = remembered(sequence(PrincipalName, *_NAME_FIELDS), 128)
 # [MS-SFU] 2.2.2: the name of an S4UUserID may be empty, to be refused with a code of its own.
 ANY_NAME: Codec[PrincipalName] = sequence(PrincipalName, Field(0, "type", INT32), Field(1, "parts", _PARTS))
 
