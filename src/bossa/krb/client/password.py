@@ -7,7 +7,7 @@ kadmin/changepw, for one's own password straight from the password.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bossa.crypto.enctypes import Key
 from bossa.krb.ap import open_reply, request
@@ -34,7 +34,7 @@ _NOWHERE = HostAddress(2, bytes(4))
 class ChangePasswdData(Message):
     """The new password, and whose.  RFC 3244 §2"""
 
-    newpasswd: bytes
+    newpasswd: bytes = field(repr=False)
     targname: PrincipalName | None = None
     targrealm: str | None = None
 

@@ -39,7 +39,6 @@ from bossa.krb.ticket import held_key, wire_key
 from bossa.krb.usages import Usage
 
 MOST_REFERRALS = 8
-# What a ticket-granting ticket's options may carry over into its renewed or forwarded successor.
 _CANONICALIZE = int(KdcOptions.CANONICALIZE)
 
 
@@ -81,7 +80,7 @@ def exchange(tgt: Credential, want: Want, setting: Setting) -> Exchange[Got]:
     asked = KdcReq(TGS_REQ, (PaData(PaType.TGS_REQ, header), *padata), body).encode()
     reply = read((yield Ask(want.realm, asked)), TGS_REP)
     if isinstance(reply, KrbError):
-        raise KdcSaid.of(reply if armor is None or not reply.e_data else open_error(armor, reply, body.nonce)[0])
+        raise KdcSaid.of(reply if armor is None else open_error(armor, reply, body.nonce)[0])
     key, rep = _take_off(armor, reply, body.nonce, subkey)
     part = open_part(rep, key, Usage.TGS_REP_SUBKEY, body, setting)
     return Got(rep, part, subkey)
