@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from bossa.crypto.enctypes import BadIntegrity, Key
-from bossa.directory.account import KRBTGT
+from bossa.directory.account import KRBTGT, Kind
 from bossa.directory.realm import OpenTrust, Principal, Version
 from bossa.directory.sid import Sid
 from bossa.krb import ap
@@ -150,7 +150,7 @@ def _issuer(turn: Turn, ticket: Ticket) -> _Issuer:
             raise KdcError(KrbCode.NOT_US, f"{ticket.realm} is not trusted to send clients")
         return _Issuer(trust.by_kvno(*when), trust, is_tgt)
     found = realm.krbtgt if is_tgt else realm.find(ticket.sname.text)
-    if found is None or ticket.realm != realm.info.realm:
+    if found is None or ticket.realm != realm.info.realm or is_tgt != (found.account.kind is Kind.KRBTGT):
         raise KdcError(KrbCode.NOT_US, f"the ticket is for {ticket.sname.text}@{ticket.realm}")
     return _Issuer(found.by_kvno(*when), None, is_tgt)
 
