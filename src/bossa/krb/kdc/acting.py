@@ -34,8 +34,8 @@ def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, serve
     """Let a service have a ticket to itself for a user; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
     body, part = req.body, header.part
     _name_actor(turn, asked.text)
-    account = _asking_account(turn, header)
     user = s4u.find_user(turn.realm, asked, fold=bool(body.kdc_options & KdcOptions.CANONICALIZE))
+    account = _asking_account(turn, header, user)
     case = s4u.SelfCase(
         asked=asked,
         header=part,
@@ -76,16 +76,19 @@ def _name_actor(turn: Turn, user: str) -> None:
     turn.delegated_by, turn.client = turn.client, user
 
 
-def _asking_account(turn: Turn, header: Header) -> Principal | None:
-    """Return the account of the service that asks: of ours, even where its ticket comes from the user's realm.
+def _asking_account(turn: Turn, header: Header, user: Principal | None) -> Principal | None:
+    """Return the account of the service that asks: ours too where the realm of a foreign user sends it back.
 
     [MS-SFU] 4.2: the last step across realms.
     """
-    if header.trust is None or header.part.crealm != turn.realm.info.realm:
+    service = header.part
+    if header.trust is None or service.crealm != turn.realm.info.realm:
         return check_local(turn, header)
-    found = turn.realm.find(header.part.cname.text)
+    if user is not None:
+        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"{service.cname.text} asks by way of others for a user of ours")
+    found = turn.realm.find(service.cname.text)
     if found is None:
-        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {header.part.cname.text!r} is gone")
+        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {service.cname.text!r} is gone")
     check_account(found.account, turn.now)
     return found
 
