@@ -20,7 +20,7 @@ from bossa.krb import ap
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.kdc.clients import check_account
 from bossa.krb.kdc.opened import Kept
-from bossa.krb.kdc.turn import Turn
+from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.messages import (
     ApReq,
     EncTicketPart,
@@ -74,7 +74,7 @@ def open_header(turn: Turn, outer: KdcReq) -> Header:
     shown = ApReq.decode(value)
     issuer = _issuer(turn, shown.ticket)
     kept = _open(turn, shown.ticket, issuer)
-    turn.client = kept.opened.part.cname.text + "@" + kept.opened.part.crealm
+    turn.client = Party(kept.opened.part.cname, kept.opened.part.crealm)
     verified = ap.open_request(
         shown, kept.opened, Usage.TGS_REQ_AUTHENTICATOR, turn.now, turn.settings.skew, host=_host(turn, kept)
     )
