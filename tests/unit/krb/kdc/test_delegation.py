@@ -10,6 +10,7 @@ from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy
 from tests.unit.krb.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
 
 FOREIGN_APP = Party("HTTP/app@OTHER.TEST", foreign=True)
+FILES = Party.of(FILES_ACCOUNT)
 FOREIGN_CAROL = Party("carol@OTHER.TEST", foreign=True)
 
 
@@ -210,9 +211,7 @@ def test_cve_2024_2698_what_makes_evidence_says_nothing_of_targets() -> None:
 # Traps 23 and 24: across realms.
 
 
-def across(
-    middle: Party = FOREIGN_APP, target: Party = Party.of(FILES_ACCOUNT), *, resource_based: bool = True
-) -> Decision:
+def across(middle: Party = FOREIGN_APP, target: Party = FILES, *, resource_based: bool = True) -> Decision:
     return decide_proxy(middle, target, FOREIGN_CAROL, ProxyRequest(True, resource_based, NOW))
 
 
