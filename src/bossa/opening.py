@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,12 @@ from bossa.config.errors import ConfigError
 from bossa.config.load import find, load
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
+from bossa.directory.accounts import Accounts
+from bossa.directory.keys import RealmRules
+from bossa.directory.passwords import PasswordPolicy
+from bossa.directory.ports import DirectoryFailed
+from bossa.directory.realm import Realm
+from bossa.directory.rows import Item, UnknownRow, key_opener
 from bossa.dns import exchange, ratelimit, tsig
 from bossa.dns.errors import StoreFailed
 from bossa.dns.names import from_text
@@ -37,6 +43,7 @@ from bossa.files.sqlite import DatabaseRefused
 from bossa.net.control import AlreadyServed
 from bossa.net.holder import CannotListen
 from bossa.store.errors import EngineFailed, UnknownForm
+from bossa.store.realm import RealmRows
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 
@@ -56,7 +63,9 @@ TROUBLES = (
     Unsealable,
     EngineFailed,
     StoreFailed,
+    DirectoryFailed,
     UnknownForm,
+    UnknownRow,
     Failure,
     OSError,
 )
@@ -149,6 +158,26 @@ def forward_rules(settings: Settings) -> Rules:
     return Rules({from_text(domain + "."): tuple((one.host, one.port) for one in found) for domain, found in rules})
 
 
+def realm_rules(settings: Settings) -> RealmRules:
+    """Return what the settings say of keys and passwords."""
+    told = settings.kerberos
+    passwords = PasswordPolicy(
+        min_length=told.password_min_length,
+        classes=told.password_classes,
+        history=told.password_history,
+        min_age=told.password_min_age,
+        max_age=told.password_max_age,
+    )
+    return RealmRules(passwords, told.enctype_numbers, told.rollover_window)
+
+
+def load_realm(rows: RealmRows, seal: Seal) -> Realm:
+    """Read the realm, whose keys are opened when somebody asks for them; raises UnknownRow."""
+    realm = Realm(key_opener(seal.open))
+    realm.apply(rows.items())
+    return realm
+
+
 def open_seal(data: Path, rows: ZoneRows) -> Seal:
     """Return the seal of a data directory, whose master key is made when there is none.
 
@@ -185,6 +214,7 @@ def office_parts(served: Names, data: Path, settings: Settings, seal: Seal, engi
         "seal": seal.seal,
         "backup": backup,
         "md5": settings.dns.tsig_md5,
+        "realm_rules": realm_rules(settings),
     }
 
 
@@ -209,8 +239,14 @@ def _open_office(data: Path, exits: ExitStack) -> Office:
     served.load(lambda row: open_key(seal, row))
     editing = asyncio.get_running_loop().create_task(served.run())
     exits.callback(editing.cancel)
-    return Office(**office_parts(served, data, settings, seal, engine))
+    stored = RealmRows(engine)
+    accounts = Accounts(load_realm(stored, seal), stored, _tell_nobody)
+    return Office(**office_parts(served, data, settings, seal, engine), accounts=accounts)
 
 
 def _to_nobody(delta: bytes) -> None:
     """Publish to no worker: there is none."""
+
+
+def _tell_nobody(items: Sequence[Item]) -> None:
+    """Publish to no worker either."""

@@ -28,7 +28,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "bossa.db"
 # What a data directory needs to come back; the first two must be there.
-FILES = (DATABASE, "master.key", "admin.key")
+FILES = (DATABASE, "master.key", "admin.key", "first-password")
 _NEEDED = FILES[:2]
 _BLOCK = 1 << 20
 _MAX_MANIFEST = 1 << 20

@@ -9,14 +9,29 @@ from typing import Any, Protocol
 
 import msgspec
 
-from bossa.admin import cache, keys, policies, records, secondaries, upkeep, zones
+from bossa.admin import (
+    cache,
+    delegations,
+    groups,
+    keys,
+    policies,
+    records,
+    secondaries,
+    services,
+    trusts,
+    upkeep,
+    users,
+    zones,
+)
 from bossa.admin.errors import Exit, Failure, nearest
 from bossa.admin.office import VERBS, Office, Verb
 from bossa.admin.ports import Line
+from bossa.directory.errors import ChangeRefused
+from bossa.directory.ports import DirectoryFailed
 from bossa.dns.errors import Refused, StoreFailed
 from bossa.net.frames import Reply, Trouble
 
-ROOMS = (cache, keys, policies, records, secondaries, upkeep, zones)
+ROOMS = (cache, delegations, groups, keys, policies, records, secondaries, services, trusts, upkeep, users, zones)
 _REFUSED_FIX = "bossa zone list shows what there is"
 _OTHER_VERSION = "if bossa was upgraded, restart the server"
 
@@ -42,7 +57,10 @@ async def answer(office: Office, call: Asked) -> Reply:
         return Reply(error=Trouble(e.what, e.why, e.fix, e.exit))
     except Refused as e:
         return Reply(error=Trouble(_words(call), e.reason, _REFUSED_FIX, Exit.REFUSED))
-    except StoreFailed as e:
+    except ChangeRefused as e:
+        fix = f"bossa {call.verb.partition('.')[0]} list shows what there is"
+        return Reply(error=Trouble(_words(call), e.reason, fix, Exit.REFUSED))
+    except (StoreFailed, DirectoryFailed) as e:
         fix = "make room on the disk of the data directory, then ask again"
         return Reply(error=Trouble(_words(call), f"the store did not take it: {e}", fix, Exit.UNREACHABLE))
     except ConnectionError:

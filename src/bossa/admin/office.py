@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
-from bossa.admin.ports import Following, Line, Memory, Names
+from bossa.admin.ports import Accounts, Following, Line, Memory, Names
+from bossa.directory.keys import RealmRules
 
 if TYPE_CHECKING:
     from bossa.admin.status import StatusReport
@@ -49,7 +50,10 @@ class Office:
     md5: bool = False
     # The zones that follow a primary; None where no server runs.
     following: Following | None = None
-    # Held by verbs that read what is stored, change it, and store it again.
+    # The realm, None where it is switched off; and what the settings say of its keys and passwords.
+    accounts: Accounts | None = None
+    realm_rules: RealmRules = field(default_factory=RealmRules)
+    # Held by whoever reads what is stored, changes it, and stores it again.
     editing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

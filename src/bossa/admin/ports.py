@@ -1,4 +1,4 @@
-"""What the operator's verbs need from the rest: the names, a way back to the caller, and a few functions.
+"""What the operator's verbs need from the rest: names, accounts, a way back to the caller, and a few functions.
 
 ``bossa.dns.server.service.Names`` is the real :class:`Names`; the daemon hands over the rest.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from bossa.directory.realm import Realm
+from bossa.directory.rows import Item
 from bossa.dns.cache import Cache
 from bossa.dns.changes import Draft
 from bossa.dns.ports import KeyRow, RuleRow, ZoneOptions
@@ -69,6 +71,17 @@ class Names(Protocol):
 
     async def set_rules(self, apex: bytes, rules: Sequence[RuleRow]) -> None:
         """Store the rules of one zone, or (b"") of all zones."""
+
+
+class Accounts(Protocol):
+    """The realm and the way to change it; :class:`bossa.directory.accounts.Accounts` is the real one."""
+
+    @property
+    def realm(self) -> Realm:
+        """Who is there."""
+
+    async def change(self, items: Sequence[Item]) -> None:
+        """Store rows, or (None) remove them; in force everywhere on return."""
 
 
 class Memory(Protocol):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from bossa.crypto.enctypes import Enctype
 from bossa.dns import names
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -264,6 +265,15 @@ def read_host(value: Any) -> str:
         return read_domain(value)
 
 
+def read_enctype(value: Any) -> str:
+    """Read an encryption type of Kerberos by its name.  RFC 3962 §7, RFC 8009 §8"""
+    try:
+        return Enctype.from_text(value).text
+    except (ValueError, AttributeError):
+        known = ", ".join(one.text for one in Enctype)
+        raise ValueError(f"{show(value)} is none of the encryption types {known}") from None
+
+
 def read_secret(value: Any) -> Hidden:
     """Read the sixteen octets of a secret for cookies."""
     if isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f]{32}", value):
@@ -303,6 +313,7 @@ ADDRESSES = some(read_listened, '["127.0.0.1", "::1"]')
 NETWORKS = many(read_network, '["127.0.0.0/8", "192.168.0.0/16"]')
 ENDPOINTS = many(read_endpoint, '["9.9.9.9", "2620:fe::9"]')
 RULES = Kind(read_rules, '{ "corp.example" = ["10.1.0.53"] }', entry='"corp.example" = ["10.1.0.53", "10.1.0.54:5353"]')
+ENCTYPES = some(read_enctype, '["aes256-cts-hmac-sha1-96", "aes128-cts-hmac-sha1-96"]')
 HOSTS = many(read_host, '["bossa.example.org"]')
 # The example is none: somebody would copy a secret.
 SECRETS = replace(many(read_secret, "[]"), read=read_secrets, hidden=True)

@@ -17,6 +17,7 @@ import msgspec
 
 from bossa.config import kinds
 from bossa.config.kinds import Endpoint, Hidden, Kind, Network, octets_of, show
+from bossa.crypto.enctypes import Enctype
 from bossa.dns import names
 
 MAX_DEFAULT_WORKERS = 16
@@ -102,6 +103,36 @@ class DnsSettings(msgspec.Struct, frozen=True):
         return self.cache_size << 20
 
 
+class KerberosSettings(msgspec.Struct, frozen=True):
+    """[kerberos]: lifetimes, ages and windows in seconds; 0 switches off what may be switched off."""
+
+    enabled: bool
+    workers: int
+    ticket_lifetime: int
+    renew_lifetime: int
+    clock_skew: int
+    udp_limit: int
+    enctypes: tuple[str, ...]
+    password_min_length: int
+    password_classes: int
+    password_history: int
+    password_min_age: int
+    password_max_age: int
+    lockout_after: int
+    lockout_window: int
+    lockout_time: int
+
+    @property
+    def enctype_numbers(self) -> tuple[int, ...]:
+        """The encryption types, the preferred one first."""
+        return tuple(int(Enctype.from_text(one)) for one in self.enctypes)
+
+    @property
+    def rollover_window(self) -> int:
+        """How long after a change of keys a ticket may come that is sealed under the old ones."""
+        return self.ticket_lifetime + self.clock_skew
+
+
 class LogSettings(msgspec.Struct, frozen=True):
     """[log]: where ``format`` is console or json."""
 
@@ -120,6 +151,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "domain": DomainSettings,
     "listen": ListenSettings,
     "dns": DnsSettings,
+    "kerberos": KerberosSettings,
     "log": LogSettings,
     "web": WebSettings,
 }
@@ -171,6 +203,28 @@ KEYS: dict[str, Key] = {
     "dns.rate_limit": Key(kinds.whole(0, 1000000, 20), _always(0)),
     "dns.rate_slip": Key(kinds.whole(0, 10, 2), _always(2)),
     "dns.rate_exempt": Key(kinds.NETWORKS, _always(())),
+    "kerberos.enabled": Key(kinds.YES, _always(True), restart=True),
+    "kerberos.workers": Key(kinds.whole(0, 64, 2), lambda seen: seen["dns.workers"], restart=True),
+    "kerberos.ticket_lifetime": Key(kinds.whole(60, 2678400, 36000), _always(36000)),
+    "kerberos.renew_lifetime": Key(kinds.whole(0, 31622400, 604800), _always(604800)),
+    "kerberos.clock_skew": Key(kinds.whole(1, 3600, 300), _always(300)),
+    # What a datagram carries on Ethernet; MIT krb5's clients turn to TCP at the same size.
+    "kerberos.udp_limit": Key(kinds.whole(256, 65507, 1465), _always(1465)),
+    # The order of MIT krb5's default_tkt_enctypes, which its keytabs and tickets are known in.
+    "kerberos.enctypes": Key(
+        kinds.ENCTYPES,
+        _always(tuple(Enctype(one).text for one in (18, 17, 20, 19))),
+    ),
+    # NIST SP 800-63B §5.1.1.2: at least eight characters, no rule on their classes, no change without a reason.
+    "kerberos.password_min_length": Key(kinds.whole(1, 128, 8), _always(8)),
+    "kerberos.password_classes": Key(kinds.whole(1, 4, 3), _always(1)),
+    "kerberos.password_history": Key(kinds.whole(0, 50, 5), _always(0)),
+    "kerberos.password_min_age": Key(kinds.whole(0, 31622400, 86400), _always(0)),
+    "kerberos.password_max_age": Key(kinds.whole(0, 315360000, 7776000), _always(0)),
+    # SP 800-63B §5.2.2 asks for 100 at most.
+    "kerberos.lockout_after": Key(kinds.whole(0, 1000, 10), _always(10)),
+    "kerberos.lockout_window": Key(kinds.whole(1, 604800, 900), _always(900)),
+    "kerberos.lockout_time": Key(kinds.whole(1, 31622400, 900), _always(900)),
     "log.format": Key(kinds.one_of("console", "json"), _always("console")),
     "log.level": Key(kinds.one_of("debug", "info", "warning", "error"), _always("info")),
     "web.enabled": Key(kinds.YES, _always(True), restart=True),
@@ -213,6 +267,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     domain: DomainSettings
     listen: ListenSettings
     dns: DnsSettings
+    kerberos: KerberosSettings
     log: LogSettings
     web: WebSettings
     file: Path | None = None

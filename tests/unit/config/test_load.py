@@ -84,12 +84,15 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(toml):
     ("text", "expected"),
     [
         ("[dsn]\n", "bossa.toml:1: unknown section [dsn]. Fix: did you mean [dns]?"),
-        ("[xyz]\n", "bossa.toml:1: unknown section [xyz]. Fix: there are [domain] [listen] [dns] [log] [web]."),
+        (
+            "[xyz]\n",
+            "bossa.toml:1: unknown section [xyz]. Fix: there are [domain] [listen] [dns] [kerberos] [log] [web].",
+        ),
         ("workers = 1\n", 'bossa.toml:1: unknown key "workers" outside of any section. Fix: put it under [dns].'),
         (
             "qqq = 1\n",
             'bossa.toml:1: unknown key "qqq" outside of any section. '
-            "Fix: there are [domain] [listen] [dns] [log] [web].",
+            "Fix: there are [domain] [listen] [dns] [kerberos] [log] [web].",
         ),
         ("\ndns = 1\n", "bossa.toml:2: dns is a section, not a key. Fix: write [dns]."),
         ('[dns]\nformat = "json"', 'bossa.toml:2: unknown key "format" in [dns]. Fix: it belongs in [log].'),
@@ -351,7 +354,12 @@ def test_a_reload_takes_what_needs_no_restart():
     )
     difference = old.difference(new)
     assert [str(change) for change in difference.now] == ["dns.tcp_idle: 10 → 60", 'log.level: "info" → "debug"']
-    assert [change.key for change in difference.restart] == ["listen.addresses", "dns.workers", "web.hosts"]
+    assert [change.key for change in difference.restart] == [
+        "listen.addresses",
+        "dns.workers",
+        "kerberos.workers",
+        "web.hosts",
+    ]
     taken = old.taking(new)
     assert (taken.dns.workers, taken.dns.tcp_idle, taken.log.level) == (2, 60, "debug")
     assert taken.origin("dns.tcp_idle") == "flag"
@@ -403,3 +411,25 @@ def test_a_wrong_secret_is_not_told_either(toml):
 )
 def test_nsid_is_text_or_hexadecimal_digits(toml, text, octets):
     assert toml(f"[dns]\nnsid = '{text}'").dns.nsid_octets == octets
+
+
+def test_enctypes_are_read_by_name_and_used_by_number(toml):
+    settings = toml('[kerberos]\nenctypes = ["aes128-cts-hmac-sha256-128", "aes256-cts-hmac-sha1-96"]\n')
+    assert settings.kerberos.enctype_numbers == (19, 18)
+    assert load(None, {}).kerberos.enctype_numbers == (18, 17, 20, 19)
+
+
+@pytest.mark.parametrize("value", ['["rc4-hmac"]', "[]", "[18]", '"aes256-cts-hmac-sha1-96"'])
+def test_enctypes_that_are_none_of_ours_are_refused(toml, value):
+    with pytest.raises(ConfigError, match="enctypes"):
+        toml(f"[kerberos]\nenctypes = {value}\n")
+
+
+def test_old_keys_open_tickets_as_long_as_one_may_live(toml):
+    settings = toml("[kerberos]\nticket_lifetime = 600\nclock_skew = 60\n")
+    assert settings.kerberos.rollover_window == 660
+
+
+def test_as_many_processes_give_out_tickets_as_answer_questions_unless_it_is_set(toml):
+    assert toml("[dns]\nworkers = 3\n").kerberos.workers == 3
+    assert toml("[dns]\nworkers = 3\n", {"BOSSA_KERBEROS_WORKERS": "1"}).kerberos.workers == 1

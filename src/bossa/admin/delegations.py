@@ -1,0 +1,189 @@
+"""Who may act for users at which service, and why: the lists, their changes, and the KDC's own decision, told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from bossa.admin import accounts
+from bossa.admin.errors import refused
+from bossa.admin.office import Office, verb
+from bossa.directory import rights
+from bossa.directory.account import Account
+from bossa.directory.realm import Realm
+from bossa.directory.rights import Right
+
+
+class DelegationList(msgspec.Struct, frozen=True):
+    """An account in the middle or at the end; "" for all."""
+
+    name: str = ""
+
+
+class DelegationLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One right: ``middle`` may act for users at ``target``.
+
+    ``by_target`` when the right stands in the target's list; ``dangling`` when
+    the account of the other end is gone.
+    """
+
+    middle: str
+    target: str
+    by_target: bool
+    any_protocol: bool
+    dangling: bool = False
+
+
+class DelegationTable(msgspec.Struct, frozen=True):
+    """Rights, by the account in the middle."""
+
+    rights: list[DelegationLine]
+
+
+class DelegationAllow(msgspec.Struct, frozen=True, kw_only=True):
+    """A right to come: in the middle's list, or in the target's."""
+
+    middle: str
+    target: str
+    by_target: bool = False
+    any_protocol: bool = False
+
+
+class DelegationForbid(msgspec.Struct, frozen=True, kw_only=True):
+    """A right to go, from the middle's list or the target's."""
+
+    middle: str
+    target: str
+    by_target: bool = False
+
+
+class DelegationChanged(msgspec.Struct, frozen=True):
+    """The right that came or went, and what is odd about it."""
+
+    right: DelegationLine
+    warnings: list[str]
+
+
+class DelegationExplain(msgspec.Struct, frozen=True, kw_only=True):
+    """The question: may ``middle`` act for ``user`` at ``target``?"""
+
+    user: str
+    middle: str
+    target: str
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that was looked at: its short name, whether it was kept, and both in words."""
+
+    rule: str
+    holds: bool
+    words: str
+
+
+class DelegationExplained(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer, as the KDC gives it; ``code`` is the error that a client gets, "" for none."""
+
+    user: str
+    middle: str
+    target: str
+    allowed: bool
+    code: str
+    rules: list[Rule]
+
+
+@verb("delegation.list")
+async def delegation_list(office: Office, args: DelegationList) -> DelegationTable:
+    """List the rights to delegate."""
+    realm = accounts.realm(office)
+    found = sorted(_rights(realm), key=lambda line: (line.middle, line.target, line.by_target))
+    if args.name:
+        wanted = accounts.principal(office, args.name).account
+        names = (wanted.name, *wanted.names)
+        found = [line for line in found if line.middle in names or line.target in names]
+    return DelegationTable(found)
+
+
+def _rights(realm: Realm) -> Iterator[DelegationLine]:
+    for account in realm.accounts():
+        for target in account.delegates_to:
+            yield DelegationLine(
+                middle=account.name,
+                target=target,
+                by_target=False,
+                any_protocol=account.any_protocol,
+                dangling=realm.find(target) is None,
+            )
+        for middle in account.allowed_from:
+            found = realm.find(middle)
+            yield DelegationLine(
+                middle=middle,
+                target=account.name,
+                by_target=True,
+                any_protocol=found is not None and found.account.any_protocol,
+                dangling=found is None,
+            )
+
+
+@verb("delegation.allow")
+async def delegation_allow(office: Office, args: DelegationAllow) -> DelegationChanged:
+    """Let a service act for its clients at another one."""
+    async with office.editing:
+        right = _right(office, args.middle, args.target)
+        items = rights.allow(right, by_target=args.by_target, any_protocol=args.any_protocol)
+        await accounts.accounts(office).change(items)
+    return _changed(office, right, by_target=args.by_target)
+
+
+@verb("delegation.forbid")
+async def delegation_forbid(office: Office, args: DelegationForbid) -> DelegationChanged:
+    """Take back a right to delegate."""
+    async with office.editing:
+        right = _right(office, args.middle, args.target)
+        await accounts.accounts(office).change(rights.forbid(right, by_target=args.by_target))
+    return _changed(office, right, by_target=args.by_target)
+
+
+def _right(office: Office, middle: str, target: str) -> Right:
+    of_middle, of_target = accounts.principal(office, middle).account, accounts.principal(office, target).account
+    return Right(of_middle, accounts.spelled(of_target, accounts.whole(office, target)), of_target)
+
+
+def _changed(office: Office, right: Right, *, by_target: bool) -> DelegationChanged:
+    middle = accounts.principal(office, right.middle.name).account
+    line = DelegationLine(
+        middle=middle.name,
+        target=right.target.name if by_target else right.target_name,
+        by_target=by_target,
+        any_protocol=middle.any_protocol,
+    )
+    return DelegationChanged(line, list(_warnings(middle, right.target)))
+
+
+def _warnings(middle: Account, target: Account) -> Iterator[str]:
+    for one in (middle, target):
+        if one.disabled:
+            yield f"{one.name} is disabled, so nobody gets its tickets"
+    if not any("/" in name for name in (middle.name, *middle.names)):
+        yield f"{middle.name} has no service's name: bossa service add HTTP/host --account {middle.name}"
+
+
+@verb("delegation.explain")
+async def delegation_explain(office: Office, args: DelegationExplain) -> DelegationExplained:
+    """Tell whether a service may act for a user at another one, by the code that the KDC decides with."""
+    from bossa.krb.kdc import delegation
+
+    realm = accounts.realm(office)
+    right = _right(office, args.middle, args.target)
+    user = accounts.principal(office, args.user).account
+    if user.name == right.middle.name:
+        raise refused(f"user {args.user}", "it is the service itself", "name a user whom it would act for")
+    decision = delegation.explain(realm, user.name, right.middle.name, right.target_name, office.now)
+    return DelegationExplained(
+        user=user.name,
+        middle=right.middle.name,
+        target=right.target_name,
+        allowed=decision.allowed,
+        code="" if decision.code is None else decision.code.name,
+        rules=[Rule(rule=step.rule, holds=step.holds, words=step.words) for step in decision.steps],
+    )

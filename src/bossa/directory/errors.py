@@ -1,0 +1,15 @@
+"""What a change of the realm is refused with."""
+
+from __future__ import annotations
+
+
+class ChangeRefused(Exception):
+    """The realm does not take a change: ``reason`` is for whoever asked for it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PasswordRefused(ChangeRefused):
+    """A password does not follow the policy."""
