@@ -66,6 +66,8 @@ class ProxyRequest:
     evidence_forwardable: bool
     # PA-PAC-OPTIONS, resource-based constrained delegation.  [MS-SFU] 2.2.5
     resource_based: bool
+    # Whether the service made the evidence itself, for a user who need never have come.
+    transition: bool
     now: float
 
 
@@ -194,7 +196,7 @@ def _elsewhere(target: Party, request: ProxyRequest) -> _Rule:
 
 def _list_rules(middle: Party, target: Party, request: ProxyRequest) -> Iterator[_Rule]:
     """One of the two lists has the pair: the middle's own, within a realm, or the target's.  [MS-SFU] 3.2.5.2.2"""
-    own = _own_list(middle, target)
+    own = _own_list(middle, target, request)
     if own.holds:
         yield own, None
         return
@@ -202,16 +204,20 @@ def _list_rules(middle: Party, target: Party, request: ProxyRequest) -> Iterator
     yield own, None
     yield targets, None
     if not targets.holds:
-        words = f"{middle.name} may not act for users at {target.name}: neither list has it"
+        words = f"{middle.name} may not act for this user at {target.name}: neither list lets it"
         yield Step("allowed", False, words), KrbCode.BADOPTION
 
 
-def _own_list(middle: Party, target: Party) -> Step:
+def _own_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
+    """A list of the middle's own is for users who came by Kerberos, without the right to protocol transition."""
     if middle.account is None or target.account is None:
         return Step("own-list", False, f"the list of {middle.name} is of another realm, and does not count here")
-    if _lists(middle.account.delegates_to, target.account):
-        return Step("own-list", True, f"{target.name} is on the list of {middle.name}")
-    return Step("own-list", False, f"{target.name} is not on the list of {middle.name}")
+    if not _lists(middle.account.delegates_to, target.account):
+        return Step("own-list", False, f"{target.name} is not on the list of {middle.name}")
+    if request.transition and not middle.account.any_protocol:
+        words = f"{target.name} is on the list of {middle.name}, but the user did not come by Kerberos"
+        return Step("own-list", False, words)
+    return Step("own-list", True, f"{target.name} is on the list of {middle.name}")
 
 
 def _target_list(middle: Party, target: Party, request: ProxyRequest) -> Step:

@@ -28,6 +28,7 @@ from bossa.krb.pac import (
     DelegationInfo,
     PacContent,
     delegation_info,
+    from_directory,
     put_in,
     sign_service,
     sign_tgt,
@@ -286,6 +287,32 @@ def test_a_user_whose_account_is_gone_is_unknown() -> None:
     with pytest.raises(KdcError) as caught:
         find_delegated(realm(), evidence)
     assert caught.value.code == KrbCode.C_PRINCIPAL_UNKNOWN
+
+
+def made_by_the_service(**fields: object) -> Evidence:
+    of = realm(changed(WEB_ACCOUNT, **fields))
+    says = from_directory(of, principal(of, "alice"), NOW - 60, transition=True)
+    return shown(service_ticket("alice", WEB_NAME, WEB, says), of=of)
+
+
+def test_evidence_that_the_service_made_itself_needs_the_right_to_do_so() -> None:
+    kerberos_only = realm(changed(WEB_ACCOUNT, any_protocol=False))
+    assert refusal(case(made_by_the_service(), of=kerberos_only)).code == KrbCode.BADOPTION
+    assert granted(case(made_by_the_service())).cname == name("alice")
+    assert granted(case(of=kerberos_only)).cname == name("alice"), "alice came with a ticket of her own"
+
+
+def test_after_the_first_hop_the_first_service_answers_for_how_the_user_came() -> None:
+    of = realm(changed(WEB_ACCOUNT, any_protocol=False))
+    says = from_directory(of, principal(of, "alice"), NOW - 60, transition=True)
+    says = says.replaced(BufferType.DELEGATION_INFO, DelegationInfo(WEB_NAME, (f"HTTP/first@{REALM}",)).encode())
+    evidence = shown(service_ticket("alice", WEB_NAME, WEB, says), of=of)
+    assert granted(case(evidence, of=of)).cname == name("alice")
+
+
+def test_evidence_whose_groups_cannot_be_read_is_none() -> None:
+    says = content("alice").replaced(BufferType.LOGON_INFO, b"\x01\x10")
+    assert refusal(case(shown(service_ticket("alice", WEB_NAME, WEB, says)))).code == KrbCode.BADOPTION
 
 
 # Trap 24: across realms.

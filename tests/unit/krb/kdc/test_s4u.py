@@ -136,7 +136,7 @@ def test_a_checksum_under_the_subkey_is_modified() -> None:
 def test_an_identity_is_confirmed_in_the_usage_that_was_asked_for(options: int | None, usage: int) -> None:
     asked = requested_user((identity(options=options),), NONCE, header())
     assert asked is not None and asked[:2] == (name("alice"), REALM)
-    (answer,) = asked.answer
+    (answer,) = granted(asked=asked).padata
     said = PaS4uX509User.decode(answer.value)
     assert answer.type == X509_USER
     assert (said.user_id.nonce, said.user_id.cname, said.user_id.crealm) == (NONCE, name("alice"), REALM)
@@ -232,7 +232,7 @@ def test_a_user_of_another_realm_has_no_account_here(user: PrincipalName) -> Non
 
 # The ticket.
 
-LOCAL = S4uUser(name("alice"), REALM, (PaData(X509_USER, b"confirmed"),))
+LOCAL = S4uUser(name("alice"), REALM)
 FOREIGN = S4uUser(name("carol"), OTHER)
 
 
@@ -272,7 +272,7 @@ def test_a_service_gets_a_ticket_to_itself_for_the_user() -> None:
     assert (grant.authtime, grant.endtime) == (NOW - 60, NOW + 3600)
     assert named(grant.pac) == ClientInfo(NOW - 60, "alice")
     assert sids(grant.pac)[0] == sid(ALICE) and ASSERTED_BY_SERVICE in sids(grant.pac)
-    assert grant.padata == LOCAL.answer
+    assert grant.padata == (), "a PA-FOR-USER is not answered"
 
 
 def test_any_name_of_the_services_account_is_the_service_itself() -> None:
@@ -357,6 +357,35 @@ def test_the_last_leg_is_the_users_ticket() -> None:
     assert (grant.crealm, grant.cname) == (OTHER, name("carol"))
     assert named(grant.pac) == ClientInfo(NOW - 60, "carol")
     assert grant.pac.find(BufferType.LOGON_INFO) == says.find(BufferType.LOGON_INFO)
+
+
+def confirmed(grant: Grant) -> S4uUserId:
+    (answer,) = grant.padata
+    assert answer.type == X509_USER
+    return PaS4uX509User.decode(answer.value).user_id
+
+
+def enterprise(text: str, place: str) -> S4uUser:
+    asked = requested_user((identity(PrincipalName(NameType.ENTERPRISE, (text,))),), NONCE, header())
+    assert asked is not None
+    return asked._replace(realm=place)
+
+
+def test_the_users_realm_puts_the_name_right_and_the_other_realms_are_asked_by_it() -> None:
+    """MIT's clients take the name out of the first answer, and compare it with the last ticket's client."""
+    asked = enterprise("alice@bossa.test", REALM)
+    first = granted(asked=asked, header=part("HTTP/app", crealm=OTHER), account=None, server=None, crossed=True)
+    assert confirmed(first).cname == name("alice")
+    assert named(first.pac).name == S4uUser(name("alice"), REALM).text
+    assert confirmed(granted(asked=asked)).cname == granted(asked=asked).cname == name("alice")
+
+
+def test_another_realm_keeps_the_name_that_it_is_asked_for() -> None:
+    asked = enterprise("carol@mail.test", OTHER)
+    says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, asked.text).encode())
+    last = granted(asked=asked, pac=says, user=None, crossed=True)
+    assert confirmed(last).cname == last.cname == asked.name
+    assert named(last.pac).name == "carol@mail.test"
 
 
 def test_the_last_leg_is_for_the_service_that_began() -> None:
