@@ -18,6 +18,7 @@ from bossa.directory.account import Account, Kind
 from bossa.krb.errors import KrbCode
 
 _TGS = "krbtgt"
+_TRANSITION = "any-protocol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +161,10 @@ def _forwardable_rules(service: Party, user: Party, *, tgt_forwardable: bool) ->
 def _transition(name: str, account: Account) -> Step:
     """Who has a list of its own needs the right to protocol transition; lists on targets need no such right."""
     if account.any_protocol:
-        return Step("any-protocol", True, f"{name} may speak for users who came by any protocol")
+        return Step(_TRANSITION, True, f"{name} may speak for users who came by any protocol")
     if not account.delegates_to:
-        return Step("any-protocol", True, f"{name} has no list of its own: targets decide by their lists")
-    return Step("any-protocol", False, f"{name} may only speak for users who came by Kerberos")
+        return Step(_TRANSITION, True, f"{name} has no list of its own: targets decide by their lists")
+    return Step(_TRANSITION, False, f"{name} may only speak for users who came by Kerberos")
 
 
 def _proxy_rules(middle: Party, target: Party, user: Party, request: ProxyRequest) -> Iterator[_Rule]:
@@ -204,8 +205,8 @@ def _list_rules(middle: Party, target: Party, request: ProxyRequest) -> Iterator
     yield own, None
     yield targets, None
     if not targets.holds:
-        words = f"{middle.name} may not act for this user at {target.name}: neither list lets it"
-        yield Step("allowed", False, words), KrbCode.BADOPTION
+        words = f"{middle.name} may not act for users at {target.name}: neither list has it"
+        yield Step("allowed", False, own.words if own.rule == _TRANSITION else words), KrbCode.BADOPTION
 
 
 def _own_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
@@ -216,7 +217,7 @@ def _own_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
         return Step("own-list", False, f"{target.name} is not on the list of {middle.name}")
     if request.transition and not middle.account.any_protocol:
         words = f"{target.name} is on the list of {middle.name}, but the user did not come by Kerberos"
-        return Step("own-list", False, words)
+        return Step(_TRANSITION, False, words)
     return Step("own-list", True, f"{target.name} is on the list of {middle.name}")
 
 

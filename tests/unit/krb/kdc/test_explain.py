@@ -36,7 +36,7 @@ def test_before_any_delegation_both_are_refused_by_the_lists() -> None:
     answer = told("alice", "HTTP/web", "DNS/ns", bare)
     assert not answer.allowed and not answer.by_kerberos.allowed
     assert answer.by_transition.decisive == answer.by_kerberos.decisive
-    assert answer.by_transition.decisive.words.endswith("neither list lets it")
+    assert answer.by_transition.decisive.words.endswith("neither list has it")
 
 
 def test_lists_of_targets_count_as_clients_ask_for_them() -> None:
