@@ -10,6 +10,7 @@ from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy
 from tests.unit.krb.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
 
 FOREIGN_APP = Party("HTTP/app@OTHER.TEST", foreign=True)
+FILES = Party.of(FILES_ACCOUNT)
 FOREIGN_CAROL = Party("carol@OTHER.TEST", foreign=True)
 
 
@@ -24,8 +25,9 @@ def proxy(
     *,
     forwardable: bool = True,
     resource_based: bool = False,
+    transition: bool = False,
 ) -> Decision:
-    request = ProxyRequest(forwardable, resource_based, NOW)
+    request = ProxyRequest(forwardable, resource_based, transition, NOW)
     return decide_proxy(Party.of(middle), Party.of(target), Party.of(user), request)
 
 
@@ -135,7 +137,10 @@ def test_nobody_acts_for_a_user_at_what_grants_tickets(target: Account) -> None:
 
 def test_what_grants_tickets_elsewhere_is_no_target_either() -> None:
     decision = decide_proxy(
-        Party.of(WEB_ACCOUNT), Party("krbtgt/OTHER.TEST", foreign=True), Party.of(ALICE), ProxyRequest(True, True, NOW)
+        Party.of(WEB_ACCOUNT),
+        Party("krbtgt/OTHER.TEST", foreign=True),
+        Party.of(ALICE),
+        ProxyRequest(True, True, False, NOW),
     )
     assert outcome(decision) == (KrbCode.POLICY, "target-is-service")
 
@@ -189,6 +194,18 @@ def test_a_name_that_only_looks_alike_is_no_name(spelled: str) -> None:
     assert not proxy(changed(WEB_ACCOUNT, delegates_to=(spelled,))).allowed
 
 
+def test_a_list_of_ones_own_is_for_users_who_came_by_kerberos_without_protocol_transition() -> None:
+    """Evidence that a service made while it had no list is forwardable; a list that it gets later does not take it."""
+    middle = changed(WEB_ACCOUNT, any_protocol=False)
+    decision = proxy(middle, transition=True)
+    assert outcome(decision) == (KrbCode.BADOPTION, "allowed")
+    assert decision.decisive.words == (
+        "DNS/ns.bossa.test is on the list of HTTP/web.bossa.test, but the user did not come by Kerberos"
+    )
+    assert proxy(middle).allowed and proxy(transition=True).allowed
+    assert proxy(middle, FILES_ACCOUNT, transition=True, resource_based=True).allowed
+
+
 # CVE-2024-2698.
 
 
@@ -197,7 +214,9 @@ def test_a_name_that_only_looks_alike_is_no_name(spelled: str) -> None:
 def test_cve_2024_2698_without_a_target_nothing_is_allowed(any_protocol: bool, resource_based: bool) -> None:
     middle = changed(WEB_ACCOUNT, any_protocol=any_protocol)
     for target in (Party(""), Party("DNS/gone.bossa.test")):
-        decision = decide_proxy(Party.of(middle), target, Party.of(ALICE), ProxyRequest(True, resource_based, NOW))
+        decision = decide_proxy(
+            Party.of(middle), target, Party.of(ALICE), ProxyRequest(True, resource_based, False, NOW)
+        )
         assert outcome(decision) == (KrbCode.S_PRINCIPAL_UNKNOWN, "target-known")
 
 
@@ -210,10 +229,8 @@ def test_cve_2024_2698_what_makes_evidence_says_nothing_of_targets() -> None:
 # Traps 23 and 24: across realms.
 
 
-def across(
-    middle: Party = FOREIGN_APP, target: Party = Party.of(FILES_ACCOUNT), *, resource_based: bool = True
-) -> Decision:
-    return decide_proxy(middle, target, FOREIGN_CAROL, ProxyRequest(True, resource_based, NOW))
+def across(middle: Party = FOREIGN_APP, target: Party = FILES, *, resource_based: bool = True) -> Decision:
+    return decide_proxy(middle, target, FOREIGN_CAROL, ProxyRequest(True, resource_based, False, NOW))
 
 
 def test_a_foreign_service_comes_by_the_targets_list_alone() -> None:
@@ -235,11 +252,11 @@ def test_a_list_of_a_foreign_service_that_has_a_namesake_here_does_not_apply() -
 def test_towards_another_realm_only_resource_based_delegation_leads() -> None:
     there = Party("cifs/files.other.test", foreign=True)
     middle = Party.of(changed(WEB_ACCOUNT, delegates_to=("cifs/files.other.test",)))
-    asked = decide_proxy(middle, there, Party.of(ALICE), ProxyRequest(True, True, NOW))
+    asked = decide_proxy(middle, there, Party.of(ALICE), ProxyRequest(True, True, False, NOW))
     assert asked.allowed and asked.decisive.rule == "target-elsewhere"
-    classic = decide_proxy(middle, there, Party.of(ALICE), ProxyRequest(True, False, NOW))
+    classic = decide_proxy(middle, there, Party.of(ALICE), ProxyRequest(True, False, False, NOW))
     assert outcome(classic) == (KrbCode.BADOPTION, "target-elsewhere")
-    sensitive = decide_proxy(middle, there, Party.of(BOB), ProxyRequest(True, True, NOW))
+    sensitive = decide_proxy(middle, there, Party.of(BOB), ProxyRequest(True, True, False, NOW))
     assert outcome(sensitive) == (KrbCode.BADOPTION, "user-delegable")
 
 

@@ -366,6 +366,17 @@ def test_another_realms_referral_is_verified_with_the_trusts_key() -> None:
         verify_across(referral("carol").opened, KDC)
 
 
+def test_a_realm_without_pacs_sends_clients_with_a_name_alone_and_nobody_along() -> None:
+    bare = replace(referral("carol"), part=part("carol", crealm="OTHER.TEST")).opened
+    assert verify_across(bare, TRUST).buffers == ((BufferType.CLIENT_INFO, ClientInfo(NOW - 60, "carol").encode()),)
+    with pytest.raises(KdcError) as caught:
+        verify_across(bare, TRUST, client="dave@THIRD.TEST")
+    assert caught.value.code == KrbCode.TGT_REVOKED
+    with pytest.raises(KdcError) as caught:
+        verify_user_across(bare, TRUST)
+    assert caught.value.code == KrbCode.MODIFIED
+
+
 def test_a_user_sent_along_is_named_with_a_realm() -> None:
     assert verify_user_across(referral("dave@THIRD.TEST").opened, TRUST)[1] == "dave@THIRD.TEST"
     with pytest.raises(KdcError) as caught:
