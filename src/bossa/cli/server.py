@@ -16,7 +16,7 @@ from bossa.admin import upkeep
 from bossa.admin.errors import Exit, Failure
 from bossa.admin.found import ADMIN_FILE
 from bossa.admin.locate import KRB5_CONF
-from bossa.admin.status import StatusReport, ZoneStatus
+from bossa.admin.status import StatusReport, TicketStatus, WorkerStatus, ZoneStatus
 from bossa.cli import output, up
 from bossa.cli.call import call
 from bossa.cli.options import Data, Json
@@ -69,10 +69,11 @@ def _show(report: StatusReport) -> None:
             ("data", f"{report.data}, {output.size(report.store.size)}, {output.size(report.store.free)} free"),
             *((service.name, "  ".join(service.addresses)) for service in report.services),
             ("zones", f"{len(own)}, and {private} private reverse zones" if private else len(own)),
-            ("workers", _workers(report)),
+            ("workers", _workers(report.workers, report.revision)),
             ("queries", report.queries),
             ("updates", _updates(report)),
             ("cache", _cache(report)),
+            *([("tickets", _tickets(report.tickets))] if report.tickets is not None else []),
             ("last backup", _ago(report)),
         ]
     )
@@ -97,11 +98,16 @@ def _role(zone: ZoneStatus) -> str:
     return f"secondary, {zone.secondary.state}" if zone.secondary is not None else "primary"
 
 
-def _workers(report: StatusReport) -> str:
-    if not report.workers:
+def _workers(workers: tuple[WorkerStatus, ...], revision: int) -> str:
+    if not workers:
         return "none, the owner answers"
-    late = sum(1 for worker in report.workers if worker.behind)
-    return f"{len(report.workers)} at revision {report.revision}" + (f", {late} behind" if late else "")
+    late = sum(1 for worker in workers if worker.behind)
+    return f"{len(workers)} at revision {revision}" + (f", {late} behind" if late else "")
+
+
+def _tickets(tickets: TicketStatus) -> str:
+    issued = f"{tickets.initial} initial, {tickets.further} further, {tickets.refused} refused"
+    return f"{tickets.accounts} accounts, {issued}, {len(tickets.workers) or 'no'} workers"
 
 
 def _updates(report: StatusReport) -> str:

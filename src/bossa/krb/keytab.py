@@ -53,7 +53,7 @@ class Keytab:
 
     def keys(self, principal: PrincipalName, realm: str) -> tuple[tuple[int, Key], ...]:
         """Version and key of every entry of a principal that we can use, newest versions first."""
-        found = []
+        found: list[tuple[int, Key]] = []
         for entry in self.entries:
             if entry.principal.parts == principal.parts and entry.realm == realm:
                 found.extend(_usable(entry))

@@ -1,0 +1,1 @@
+"""The key distribution centre: two exchanges, decided without clock, socket or database."""

@@ -1,0 +1,127 @@
+"""Tickets for users who are not there: the TGS exchange's two ways of [MS-SFU].
+
+3.2.5.1 (S4U2Self) and 3.2.5.2 (S4U2Proxy).  `s4u` and `evidence` check what
+was sent and decide; here their cases are put together out of header, accounts
+and trusts, and their grants become drafts.  For the log, whoever acts is named
+before anything is decided.  No such ticket is ever renewed.
+"""
+
+from __future__ import annotations
+
+from bossa.directory.realm import Principal
+from bossa.krb.errors import KdcError, KrbCode
+from bossa.krb.flags import KdcOptions, PacOptions, TicketFlags
+from bossa.krb.kdc import evidence, s4u
+from bossa.krb.kdc.clients import check_account
+from bossa.krb.kdc.evidence import Evidence
+from bossa.krb.kdc.header import Header, check_local, kdc_keys, read_pac, trusted_sid
+from bossa.krb.kdc.issue import Draft
+from bossa.krb.kdc.pa_rep import pac_options
+from bossa.krb.kdc.s4u import Grant, S4uUser
+from bossa.krb.kdc.servers import Server
+from bossa.krb.kdc.times import Bounds, bounded_times
+from bossa.krb.kdc.turn import Turn, principal
+from bossa.krb.messages import KdcReq, KdcReqBody
+from bossa.krb.pac.content import PacContent
+from bossa.krb.pac.groups import filter_sids
+
+_RESOURCE_BASED = int(PacOptions.RESOURCE_BASED_CONSTRAINED_DELEGATION)
+# What a user's proof of a key was stays true when a service acts for the user.
+_PROOFS = int(TicketFlags.PRE_AUTHENT | TicketFlags.HW_AUTHENT)
+
+
+def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, server: Server) -> Draft:
+    """Let a service have a ticket to itself for a user; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
+    body, part = req.body, header.part
+    _name_actor(turn, asked.text)
+    account = _asking_account(turn, header)
+    user = s4u.find_user(turn.realm, asked, fold=bool(body.kdc_options & KdcOptions.CANONICALIZE))
+    case = s4u.SelfCase(
+        asked=asked,
+        header=part,
+        pac=read_pac(turn, header, account, sent_along=s4u.header_pac_client(asked, user)),
+        options=body.kdc_options,
+        account=account,
+        server=server.principal,
+        user=user,
+        crossed=header.trust is not None,
+    )
+    grant = s4u.self_ticket(turn.realm, case, turn.now)
+    return _draft(turn, body, grant, flags=0)
+
+
+def draft_by_proxy(turn: Turn, req: KdcReq, header: Header, server: Server) -> Draft:
+    """Let a service act for a user at another; raises KdcError.  [MS-SFU] 3.2.5.2"""
+    body = req.body
+    assert body.sname is not None
+    middle = check_local(turn, header)
+    shown = _evidence(turn, body, header, middle)
+    _name_actor(turn, principal(shown.cname, shown.crealm))
+    case = evidence.ProxyCase(
+        evidence=shown,
+        header=header.part,
+        sname=body.sname,
+        middle=middle,
+        target=server.principal,
+        user=evidence.find_delegated(turn.realm, shown),
+        pac=_filtered(shown, header),
+        resource_based=bool(pac_options(req.padata) & _RESOURCE_BASED),
+    )
+    grant = evidence.proxy_ticket(turn.realm, case, turn.now)
+    return _draft(turn, body, grant, flags=shown.part.flags & _PROOFS)
+
+
+def _name_actor(turn: Turn, user: str) -> None:
+    """Note that the client of the header acts for a user, whom the log names as the client."""
+    turn.delegated_by, turn.client = turn.client, user
+
+
+def _asking_account(turn: Turn, header: Header) -> Principal | None:
+    """Return the account of the service that asks: of ours, even where its ticket comes from the user's realm.
+
+    [MS-SFU] 4.2: the last step across realms.
+    """
+    if header.trust is None or header.part.crealm != turn.realm.info.realm:
+        return check_local(turn, header)
+    found = turn.realm.find(header.part.cname.text)
+    if found is None:
+        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {header.part.cname.text!r} is gone")
+    check_account(found.account, turn.now)
+    return found
+
+
+def _evidence(turn: Turn, body: KdcReqBody, header: Header, middle: Principal | None) -> Evidence:
+    """Open the evidence with the keys of the service that shows it, or of the trust that it came over."""
+    ticket = evidence.check_options(body)
+    when = ticket.enc_part.kvno, turn.now, turn.settings.rollover
+    if middle is not None:
+        read_pac(turn, header, middle)
+        return evidence.open_evidence(turn.realm, ticket, middle, middle.by_kvno(*when), kdc_keys(turn))
+    if header.trust is None or body.sname is None:
+        raise KdcError(KrbCode.BADOPTION, "a foreign service shows a ticket of ours")
+    ours = turn.realm.info.realm
+    return evidence.open_evidence_across(ours, ticket, header.part, header.trust.by_kvno(*when), body.sname)
+
+
+def _filtered(shown: Evidence, header: Header) -> PacContent:
+    """Return of evidence from another realm what that may say.  [MS-PAC] 4.1.2.2"""
+    if not shown.crossed or header.trust is None:
+        return shown.pac
+    return filter_sids(shown.pac, trusted_sid(header.trust))
+
+
+def _draft(turn: Turn, body: KdcReqBody, grant: Grant, *, flags: int) -> Draft:
+    """Say what the ticket will say.  The user never asked for it to be renewed, forwarded or proxied."""
+    if grant.forwardable and body.kdc_options & KdcOptions.FORWARDABLE:
+        flags |= TicketFlags.FORWARDABLE
+    turn.reason = grant.decision.decisive.words
+    bounds = Bounds(turn.settings.max_life, endtime=grant.endtime, renew_till=0)
+    return Draft(
+        crealm=grant.crealm,
+        cname=grant.cname,
+        flags=flags | TicketFlags.TRANSITED_POLICY_CHECKED,
+        times=bounded_times(turn, body, bounds, authtime=grant.authtime),
+        pac=grant.pac,
+        transited=grant.transited,
+        answer=grant.padata,
+    )

@@ -1,0 +1,40 @@
+"""Tickets from one user to another, under the session key of the other's own ticket.
+
+RFC 4120 §3.3.3 (ENC-TKT-IN-SKEY): for those who have no key to keep in a file.
+The second ticket is one that grants tickets here, still good, and of the very
+account that the new ticket is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bossa.krb.ap import check_times
+from bossa.krb.errors import KdcError, KrbCode
+from bossa.krb.flags import KdcOptions
+from bossa.krb.kdc.header import open_tgt
+from bossa.krb.kdc.servers import Server, check_server, get_server
+from bossa.krb.kdc.turn import Turn
+from bossa.krb.messages import EncTicketPart, KdcReqBody
+
+
+def find_session(turn: Turn, body: KdcReqBody) -> Server:
+    """Return the other user with the session key of its ticket; raises KdcError.  RFC 4120 §3.3.3"""
+    if not body.additional_tickets:
+        raise KdcError(KrbCode.BADOPTION, "user-to-user without the other user's ticket")
+    opened = open_tgt(turn, body.additional_tickets[0]).opened
+    check_times(opened.part, turn.now, turn.settings.skew)
+    name = body.sname if body.sname is not None else opened.part.cname
+    server = get_server(turn, name, fold=bool(body.kdc_options & KdcOptions.CANONICALIZE))
+    if not _is_of(turn, opened.part, server):
+        raise KdcError(KrbCode.SERVER_NOMATCH, f"the other ticket is {opened.part.cname.text}'s, not {name.text}'s")
+    check_server(server, turn.now, by_session_key=True)
+    return replace(server, key=opened.session, kvno=None)
+
+
+def _is_of(turn: Turn, part: EncTicketPart, server: Server) -> bool:
+    """Say whether a ticket's client is the account of a server, under any of its names."""
+    if part.crealm != turn.realm.info.realm or server.is_tgs or server.principal is None:
+        return False
+    owner = turn.realm.find(part.cname.text)
+    return owner is not None and owner.account.name == server.principal.account.name
