@@ -11,11 +11,11 @@ from bossa.admin.found import found
 from bossa.admin.office import Office
 from bossa.admin.realm import found_realm
 from bossa.crypto.sealed import Unsealable
-from bossa.directory.accounts import Accounts
 from bossa.directory.keys import RealmRules
 from bossa.directory.passwords import PasswordPolicy
 from bossa.directory.realm import Realm
 from bossa.directory.rows import Item, key_opener
+from bossa.krb.server.accounts import Accounts
 from tests.contract.memory import MemoryRealm
 from tests.unit.admin.desk import make_office
 
