@@ -13,6 +13,7 @@ import msgspec
 
 from bossa.admin import delegations, services, users
 from bossa.admin.check import CheckLine, Exchange, Wrong, step
+from bossa.admin.errors import Exit, Failure
 from bossa.admin.office import Verb
 from bossa.admin.services import ServiceKeys
 from bossa.crypto.enctypes import BadIntegrity, Key
@@ -112,16 +113,21 @@ class TicketCheck:
 
     def _make(self) -> None:
         call = self._means.call
-        made = call(users.user_add, users.UserAdd(name=self._user, display="made by bossa check"))
+        # Noted before: an account may be there though its making failed.
         self._made.append((users.user_remove, users.UserNamed(self._user)))
-        self._password = made.password
+        self._password = call(users.user_add, users.UserAdd(name=self._user, display="made by bossa check")).password
         for name in (self._middle, self._target):
-            self._keys[name] = call(services.service_add, services.ServiceAdd(name=name))
             self._made.append((services.service_remove, services.ServiceNamed(name)))
+            self._keys[name] = call(services.service_add, services.ServiceAdd(name=name))
 
     def _clean_up(self) -> None:
         for verb, args in self._made:
-            self._means.call(verb, args)
+            try:
+                self._means.call(verb, args)
+            except Failure as e:
+                # It was not there.
+                if e.exit is not Exit.REFUSED:
+                    raise
 
     def _sign_in(self, address: Address, how: str) -> None:
         login = Login(PrincipalName.parse(self._user), self._realm.name, self._password)
