@@ -174,7 +174,7 @@ def kill_while_passwords_change(domain: Domain, kills: int, pause: Callable[[], 
         for one in changers:
             one.start()
         deadline = time.monotonic() + 20
-        while sum(one.confirmed for one in changers) < before + 10:
+        while sum(one.confirmed for one in changers) < before + 5:
             assert time.monotonic() < deadline, "no password changes"
             time.sleep(0.01)
         time.sleep(pause())
@@ -289,7 +289,7 @@ def test_garbage_costs_nobody_his_ticket(domain_factory: DomainFactory) -> None:
     assert alice.knows_everywhere(PASSWORD) == {True}
     assert alice.change_password(PASSWORD, NEW).code == SUCCESS
     assert domain.values("ns1") == ["127.0.0.1"]
-    assert "bug" not in domain.log
+    assert "[error" not in domain.log
     assert len(status(domain)["workers"]) == 2
 
 

@@ -76,7 +76,7 @@ class Passwords:
         return await asyncio.shield(answer) if isinstance(answer, asyncio.Task) else answer
 
     def _begin(self, packet: bytes, peer: Peer) -> bytes | asyncio.Task[bytes] | None:
-        """Return the answer to a request that is known or refused, else what makes one; None when there are too many."""
+        """Return the answer to a request that is known or refused, else what makes it; None for one too many."""
         if (known := self._answers.find(packet)) is not None:
             return known
         key = hashlib.sha256(packet).digest()
