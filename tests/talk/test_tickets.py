@@ -95,9 +95,7 @@ class Talk:
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Talk], Awaitable[None]]], None]:
     log: list[tuple[str, str, dict[str, Any]]] = []
     for level in ("debug", "info", "warning"):
-        monkeypatch.setattr(
-            audit.log, level, lambda text, /, level=level, **fields: log.append((level, text, fields))
-        )
+        monkeypatch.setattr(audit.log, level, lambda text, /, level=level, **fields: log.append((level, text, fields)))
 
     def run(script: Callable[[Talk], Awaitable[None]]) -> None:
         async def main() -> None:

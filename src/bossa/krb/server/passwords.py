@@ -140,9 +140,7 @@ class Passwords:
     def _decide(self, request: ChangeRequest, found: Principal) -> list[Item]:
         """Return the rows of an account with its new password; raises ChangeRefused.  Runs in a thread."""
         new = NewPassword(request.password, self.rules.policy, int(self._clock()))
-        return changes.set_password(
-            self._accounts.realm, self.rules.maker, found, new, by_owner=request.by_owner
-        )
+        return changes.set_password(self._accounts.realm, self.rules.maker, found, new, by_owner=request.by_owner)
 
 
 def _sentence(reason: str) -> str:
