@@ -99,6 +99,7 @@ _RAISE_FLOOR = "update scope set floor = $1 where name = $2 and floor < $1"
 _CLEAR_ITEMS = "delete from item where scope = $1"
 _CLEAR_HISTORY = "delete from history where scope = $1"
 _KEEP = "update scope set keep = $1 where name = $2"
+_KEPT = "select keep from scope where name = $1"
 _ADD_STEP = (
     "insert into history(scope, step, serial_from, serial_to, deleted, added)"
     " values($1, (select coalesce(max(step), 0) + 1 from history where scope = $1), $2, $3, $4, $5)"
@@ -161,9 +162,10 @@ def steps(
 
 
 def keep_history(scope: str, keep: int) -> Operation[None]:
-    """Set how many steps of history a scope keeps, and forget those beyond."""
+    """Set how many steps of history a scope keeps, and forget those beyond, and those that were beyond before."""
+    former = yield Query(_KEPT, (scope,))
     yield Query(_KEEP, (keep, scope))
-    yield from _trim(scope, keep)
+    yield from _trim(scope, min(keep, former[0][0]) if former else keep)
 
 
 def _trim(scope: str, keep: int) -> Operation[None]:
