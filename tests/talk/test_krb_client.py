@@ -23,11 +23,11 @@ from bossa.krb.client import (
     service_ticket,
     user_to_user,
 )
-from bossa.krb.client.password import CHANGEPW, ChangePasswdData
+from bossa.krb.client.password import CHANGEPW
 from bossa.krb.client.service import MOST_REFERRALS
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
-from bossa.krb.messages import ApReq, EncKrbPrivPart, HostAddress, KrbError, LastReq, PaData
+from bossa.krb.messages import ApReq, ChangePasswdData, EncKrbPrivPart, HostAddress, KdcRep, KrbError, LastReq, PaData
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.padata import EtypeInfo2Entry, PaType, encode_etype_info2
 from bossa.krb.private import open_private, seal_private
@@ -143,6 +143,19 @@ def test_without_a_word_on_the_salt_it_is_the_name(kdc):
     with pytest.raises(KdcSaid) as said:
         login(kdc)
     assert said.value.code == KrbCode.PREAUTH_FAILED
+
+
+@pytest.mark.parametrize("etype", [23, 17])
+def test_a_reply_under_a_key_that_we_cannot_make_is_refused(kdc, etype):
+    kdc.preauth, kdc.hints = False, hints(EtypeInfo2Entry(etype, "s"))
+    first = kdc.answer(next(authenticate(Login(ALICE, A, "wonder"), PLAIN, setting())).message)
+    weak = KdcRep.decode(first)
+    weak = replace(weak, enc_part=replace(weak.enc_part, etype=23))
+    exchange = authenticate(Login(ALICE, A, "wonder"), Wishes(etypes=(23, 18)), setting())
+    next(exchange)
+    with pytest.raises(KdcError) as refused:
+        exchange.send(weak.encode())
+    assert refused.value.code == KrbCode.ETYPE_NOSUPP
 
 
 def test_a_kdc_refers_a_user_to_another_realm(kdc):
