@@ -79,5 +79,11 @@ def test_names_are_text_of_few_parts():
             Keytab.decode(b"\x05\x02" + octets)
 
 
+def test_a_table_is_of_bounded_size():
+    for octets in (b"\x05\x02" + b"\xff\xff\xff\xffx" * ((1 << 16) + 1), b"\x05\x02" + bytes(1 << 24)):
+        with pytest.raises(WireError):
+            Keytab.decode(octets)
+
+
 def test_no_key_is_shown():
     assert "nnnn" not in repr(TABLE)
