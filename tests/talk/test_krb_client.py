@@ -563,6 +563,12 @@ def test_a_password_server_without_the_key_is_not_believed(kdc):
     assert refused.value.code == KrbCode.MODIFIED
 
 
+def test_a_password_servers_word_has_a_code(kdc):
+    ticket = login(kdc, wishes=Wishes(service=CHANGEPW))
+    with pytest.raises(WireError):
+        talk(change_password(ticket, "new", setting()), passwords=lambda message: password_server(message, b"\0")[1])
+
+
 def test_a_password_server_may_choose_the_key(kdc):
     ticket = login(kdc, wishes=Wishes(service=CHANGEPW))
     result = talk(
