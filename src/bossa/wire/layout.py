@@ -143,11 +143,7 @@ def _decoder(
 def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
     """Make the writing half of :func:`sequence`."""
     named = [field for field in fields if field.name]
-    steps = [
-        (tag, heads(tag), field.codec.encode, field.default is not REQUIRED)
-        for field in named
-        for tag in (0xA0 | field.number,)
-    ]
+    steps = [_step(field) for field in named]
     take, prefix = _getter([field.name for field in named]), _prefix(fields)
 
     def encode(value: T) -> bytes:
@@ -161,6 +157,12 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
         return tlv(SEQUENCE, b"".join(parts))
 
     return encode
+
+
+def _step(field: Field) -> tuple[int, tuple[bytes, ...], Callable[[Any], bytes], bool]:
+    """What writing a field takes: its tag, the tag with each short length, its codec, whether it may be absent."""
+    tag = 0xA0 | field.number
+    return tag, heads(tag), field.codec.encode, field.default is not REQUIRED
 
 
 def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
