@@ -1,8 +1,8 @@
 """Tickets and the messages by which they are shown to a service.
 
 RFC 4120 §5.3 and §5.5.  A ticket keeps the octets it came in, so that it
-travels on and is checked as it was received; one made here has none until
-it is written.
+travels on and is checked as it was received; one made here has none.  What
+holds its octets is written as them: a changed copy needs ``raw=b""``.
 """
 
 from __future__ import annotations
