@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from bossa.krb.client.password import ChangePasswdData
 from bossa.krb.messages import (
     ApRep,
     ApReq,
     AuthData,
     Authenticator,
+    ChangePasswdData,
     CheckSum,
     EncApRepPart,
     EncKdcRepPart,

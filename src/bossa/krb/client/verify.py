@@ -11,20 +11,22 @@ from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb.client.ask import Setting
 from bossa.krb.credential import Credential, Times
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import TicketFlags
+from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.messages import (
     CheckSum,
     EncKdcRepPart,
+    EncryptionKey,
     KdcRep,
     KdcReqBody,
     KrbError,
     find_padata,
 )
 from bossa.krb.padata import PaType
-from bossa.krb.ticket import unlock
+from bossa.krb.ticket import held_key, unlock
 from bossa.krb.usages import Usage
 
 _ENC_PA_REP = int(TicketFlags.ENC_PA_REP)
+_RENEW = int(KdcOptions.RENEW)
 _ERROR_TAG = b"\x7e"
 
 
@@ -36,6 +38,14 @@ def read(octets: bytes, msg_type: int) -> KdcRep | KrbError:
     if rep.msg_type != msg_type:
         raise KdcError(KrbCode.MSG_TYPE, f"the reply is a message of type {rep.msg_type}")
     return rep
+
+
+def told_key(key: EncryptionKey) -> Key:
+    """The key that a KDC or server chose, if it is of a type that we have."""
+    try:
+        return held_key(key)
+    except ValueError:
+        raise KdcError(KrbCode.ETYPE_NOSUPP, f"key of type {key.etype}") from None
 
 
 def open_part(rep: KdcRep, key: Key, usage: int, body: KdcReqBody, setting: Setting) -> EncKdcRepPart:
@@ -53,11 +63,14 @@ def open_part(rep: KdcRep, key: Key, usage: int, body: KdcReqBody, setting: Sett
 
 
 def _check_times(part: EncKdcRepPart, body: KdcReqBody, setting: Setting) -> None:
-    """The ticket must have begun, unless a later start was asked for, and end when asked at the latest."""
+    """The ticket must have begun, unless a later start was asked for, and end when asked at the latest.
+
+    A renewed ticket is good for as long as the old one was, whatever is asked (RFC 4120 §3.3.3).
+    """
     start = part.authtime if part.starttime is None else part.starttime
     if body.from_ is None and start > setting.now + setting.skew:
         raise KdcError(KrbCode.SKEW, "the ticket begins after this clock's time")
-    if body.till and part.endtime > body.till:
+    if body.till and part.endtime > body.till and not body.kdc_options & _RENEW:
         raise KdcError(KrbCode.MODIFIED, "the ticket lasts longer than was asked")
 
 
