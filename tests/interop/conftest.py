@@ -10,9 +10,7 @@ import pytest
 
 from bossa.testing.domain import Domain, TsigKey
 from bossa.testing.kerberos import Seat
-
-# Of every user in these tests.
-PASSWORD = "Four words, one comma."
+from tests.interop.cast import PASSWORD, Cast
 
 _numbers = itertools.count(1)
 
@@ -66,3 +64,9 @@ def web_keytab(shared_domain: Domain) -> Path:
 def ns_keytab(shared_domain: Domain) -> Path:
     """Return the keytab of DNS/ns.bossa.test in the shared domain."""
     return shared_domain.directory.add_service("DNS/ns.bossa.test")
+
+
+@pytest.fixture(scope="session")
+def cast(shared_domain: Domain) -> Cast:
+    """Return services with every kind of right, and users of every kind, in the shared domain."""
+    return Cast.gathered(shared_domain)

@@ -8,7 +8,7 @@ import pytest
 
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
-from tests.interop.conftest import PASSWORD
+from tests.interop.cast import PASSWORD
 
 WEB, NS = "HTTP/web.bossa.test", "DNS/ns.bossa.test"
 

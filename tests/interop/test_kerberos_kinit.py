@@ -9,7 +9,7 @@ import pytest
 
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
-from tests.interop.conftest import PASSWORD
+from tests.interop.cast import PASSWORD
 
 ENCTYPES = (
     "aes256-cts-hmac-sha1-96",

@@ -9,7 +9,7 @@ import pytest
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
 from bossa.testing.plugin import DomainFactory
-from tests.interop.conftest import PASSWORD
+from tests.interop.cast import PASSWORD
 
 NEW = "Five words are better, aren't they?"
 REVOKED = "Client's credentials have been revoked while getting initial credentials"

@@ -21,6 +21,7 @@ from bossa.admin.office import Office
 from bossa.admin.realm import found_realm, other_realm
 from bossa.admin.words import plain
 from bossa.config.settings import Settings
+from bossa.directory.keys import KeyMaker
 from bossa.directory.rows import Item
 from bossa.krb.kdc.settings import KdcSettings, Lockout
 from bossa.krb.server.accounts import Accounts
@@ -34,10 +35,12 @@ from bossa.opening import MASTER_KEY
 from bossa.rooms.ground import Ground
 from bossa.standing import TicketParts
 from bossa.store.realm import RealmRows
+from bossa.workers.doors import Datagram, Doors, Reply
 
 if TYPE_CHECKING:
     from bossa.krb.kdc.kdc import Kdc
-    from bossa.krb.server.owner import Owner, Send
+    from bossa.krb.server.owner import Owner
+    from bossa.krb.server.passwords import PasswordRules, Passwords
 
 # The largest request over TCP.  One with the PAC of a user of a thousand groups, as evidence too, has a fifth of that.
 LONGEST = 1 << 17
@@ -85,6 +88,12 @@ class TicketSockets:
         self.datagrams = [list(group) for group in zip(*by_address, strict=True)]
 
 
+def _load_rules() -> None:
+    """Import what the first request would wait for."""
+    import bossa.krb.server.owner
+    import bossa.krb.server.passwords  # noqa: F401
+
+
 class TicketRoom:
     """The realm and who answers for it, after ``load``, ``found``, ``prepare`` and ``start``."""
 
@@ -92,6 +101,7 @@ class TicketRoom:
     _lockouts: Lockouts
     _workers: TicketWorkers
     _tcp: tcp.TcpServer
+    _passwords_tcp: tcp.TcpServer
 
     def __init__(self, ground: Ground, sockets: TicketSockets) -> None:
         self._ground = ground
@@ -138,6 +148,7 @@ class TicketRoom:
         self._workers.use(settings)
         framing = tcp.Framing(4, LONGEST, lambda: self.owner.too_long())
         self._tcp = tcp.TcpServer(self._message, tcp.Limits(), framing)
+        self._passwords_tcp = tcp.TcpServer(self._password_message, tcp.Limits(), framing)
 
     async def start(self) -> None:
         """Answer on every socket; returns while the workers load."""
@@ -146,13 +157,45 @@ class TicketRoom:
         exits.push_async_callback(self._workers.pool.stop)
         await self._tcp.start(self._sockets.streams)
         exits.push_async_callback(self._tcp.close)
-        await asyncio.to_thread(self._kdc, kdc_settings(self._ground.settings))
+        await self._passwords_tcp.start(self._sockets.password_streams)
+        exits.push_async_callback(self._passwords_tcp.close)
+        for sock in self._sockets.password_datagrams:
+            doors = Doors(None, self._password_datagrams(sock.getsockname()[0]))
+            doors.open([sock])
+            exits.callback(doors.leave, [sock])
+        await asyncio.to_thread(_load_rules)
 
-    def _datagram(self, packet: bytes, address: bytes, send: Send) -> None:
+    def _datagram(self, packet: bytes, address: bytes, send: Reply) -> None:
         self.owner.datagram(packet, address, send)
 
     async def _message(self, packet: bytes, peer: Peer) -> bytes | None:
         return await self.owner.message(packet, peer)
+
+    def _password_datagrams(self, local: str) -> Datagram:
+        """Return what takes the datagrams of a socket at an address."""
+
+        def take(packet: bytes, address: bytes, send: Reply) -> None:
+            peer = Peer.decode(address)
+            self.passwords.datagram(packet, peer if peer.local else peer._replace(local=local), send)
+
+        return take
+
+    async def _password_message(self, packet: bytes, peer: Peer) -> bytes | None:
+        return await self.passwords.message(packet, peer)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """Who changes passwords."""
+        from bossa.krb.server.passwords import Passwords
+
+        return Passwords(self.accounts, self._password_rules(), time.time)
+
+    def _password_rules(self) -> PasswordRules:
+        from bossa.krb.server.passwords import PasswordRules
+
+        ground, rules = self._ground, opening.realm_rules(self._ground.settings)
+        maker = KeyMaker(ground.seal.seal, os.urandom, rules.enctypes, rules.window)
+        return PasswordRules(rules.passwords, maker, kdc_settings(ground.settings))
 
     @cached_property
     def owner(self) -> Owner:
@@ -174,6 +217,7 @@ class TicketRoom:
         settings = kdc_settings(self._ground.settings)
         self._lockouts.rule = settings.lockout
         self.owner.kdc, self.owner.udp_limit = self._kdc(settings), settings.udp_limit
+        self.passwords.rules = self._password_rules()
         self._workers.use(settings)
         self._write_krb5_conf()
 

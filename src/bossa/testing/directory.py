@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bossa.admin import delegations, services, trusts, users
-from bossa.admin.services import ServiceKeys
+from bossa.cli import keytabs
 from bossa.cli.call import call
-from bossa.krb.keytab import Keytab, KeytabEntry
-from bossa.krb.messages import EncryptionKey
-from bossa.krb.names import NameType, PrincipalName
 
 
 class Directory:
@@ -50,11 +47,11 @@ class Directory:
         """Give an account one service name more."""
         call(self._data, services.service_add, services.ServiceAdd(name=name, account=account))
 
-    def keytab(self, name: str, *, rotate: bool = False) -> Path:
-        """Write the keytab of a service, with new keys if that is asked for."""
-        file = self._home / f"{next(self._numbers)}.keytab"
+    def keytab(self, name: str, *, rotate: bool = False, into: Path | None = None) -> Path:
+        """Write the keytab of a service, with new keys if that is asked for; ``into`` one that keeps its old ones."""
+        file = into or self._home / f"{next(self._numbers)}.keytab"
         args = services.ServiceKeytab(name=name, rotate=rotate)
-        file.write_bytes(_keytab(call(self._data, services.service_keytab, args)))
+        keytabs.write(file, call(self._data, services.service_keytab, args), keytabs.read(file, force=False))
         return file
 
     def rotate(self, name: str) -> None:
@@ -80,12 +77,6 @@ class Directory:
         """Trust another realm; ``fields`` as those of `trusts.TrustAdd`."""
         call(self._data, trusts.trust_add, trusts.TrustAdd(realm=realm, password=password, **fields))
 
-
-def _keytab(keys: ServiceKeys) -> bytes:
-    return Keytab(
-        tuple(
-            KeytabEntry(PrincipalName.parse(name, NameType.SRV_INST), keys.realm, keys.kvno, EncryptionKey(*key))
-            for name in keys.names
-            for key in keys.keys
-        )
-    ).encode()
+    def distrust(self, realm: str) -> None:
+        """Trust it no more."""
+        call(self._data, trusts.trust_remove, trusts.TrustNamed(realm))
