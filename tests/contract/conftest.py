@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bossa.directory.ports import DirectoryStore
 from bossa.dns.ports import ZoneStore
 from bossa.store.engine import Engine
+from bossa.store.realm import RealmRows
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
-from tests.contract.memory import MemoryZones
+from tests.contract.memory import MemoryRealm, MemoryZones
 
 # Each opens the store that lives at a path, the same one again after a close.
 ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SqliteEngine.open}
@@ -44,4 +46,15 @@ def zones(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ZoneStore]
         return
     opened = ENGINES[request.param](tmp_path / "bossa.db")
     yield ZoneRows(opened)
+    opened.close()
+
+
+@pytest.fixture(params=["memory", *sorted(ENGINES)])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DirectoryStore]:
+    """A fresh DirectoryStore of each kind."""
+    if request.param == "memory":
+        yield MemoryRealm()
+        return
+    opened = ENGINES[request.param](tmp_path / "bossa.db")
+    yield RealmRows(opened)
     opened.close()

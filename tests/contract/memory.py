@@ -1,9 +1,10 @@
-"""The memory fake of the name server's store: what ZoneStore means, without a disk."""
+"""The memory fakes of the store: what ZoneStore and DirectoryStore mean, without a disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bossa.directory.rows import Item
 from bossa.dns import types
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions
 from bossa.dns.zone import Record, RRset, Soa, Step
@@ -93,6 +94,24 @@ class MemoryZones:
     def _trim(self, apex: bytes) -> None:
         steps = self._history.get(apex, [])
         del steps[: max(0, len(steps) - self._options[apex].history)]
+
+
+class MemoryRealm:
+    """A DirectoryStore of one dictionary."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(sorted(self._rows.items()))
+
+    async def put(self, items: Iterable[Item]) -> None:
+        # Whatever breaks off while it is read leaves nothing.
+        for key, val in list(items):
+            if val is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = val
 
 
 def _told(step: Step) -> HistoryStep:

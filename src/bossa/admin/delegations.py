@@ -13,6 +13,8 @@ from bossa.directory import rights
 from bossa.directory.account import Account
 from bossa.directory.realm import Realm
 from bossa.directory.rights import Right
+from bossa.krb.kdc.delegation import Decision
+from bossa.krb.kdc.explain import explain
 
 
 class DelegationList(msgspec.Struct, frozen=True):
@@ -81,15 +83,28 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to the KDC: what it is about, its answer (``code`` is the error that a client gets), and why."""
+
+    about: str
+    allowed: bool
+    code: str
+    rules: list[Rule]
+
+
 class DelegationExplained(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer, as the KDC gives it; ``code`` is the error that a client gets, "" for none."""
+    """The answers, as the KDC gives them.
+
+    ``allowed`` holds whatever way the user came to the service;
+    ``allowed_with_ticket`` for users who came with a ticket of their own.
+    """
 
     user: str
     middle: str
     target: str
     allowed: bool
-    code: str
-    rules: list[Rule]
+    allowed_with_ticket: bool
+    ways: list[Way]
 
 
 @verb("delegation.list")
@@ -171,18 +186,34 @@ def _warnings(middle: Account, target: Account) -> Iterator[str]:
 @verb("delegation.explain")
 async def delegation_explain(office: Office, args: DelegationExplain) -> DelegationExplained:
     """Tell whether a service may act for a user at another one, by the code that the KDC decides with."""
-    from bossa.krb.kdc import delegation
-
     realm = accounts.realm(office)
     right = _right(office, args.middle, args.target)
-    user = accounts.principal(office, args.user).account
-    if user.name == right.middle.name:
+    user, middle, target = accounts.principal(office, args.user).account.name, right.middle.name, right.target_name
+    if user == middle:
         raise refused(f"user {args.user}", "it is the service itself", "name a user whom it would act for")
-    decision = delegation.explain(realm, user.name, right.middle.name, right.target_name, office.now)
+
+    def find(name: str) -> Account | None:
+        found = realm.find(name)
+        return found.account if found is not None else None
+
+    told = explain(find, user, middle, target, now=office.now)
+    ways = [_way(f"{middle} asks for a ticket to itself for {user}", told.to_self)]
+    if told.to_self.allowed:
+        ways.append(_way(f"with that ticket {middle} asks for {target}", told.by_transition))
+    ways.append(_way(f"with a ticket that {user} brought {middle} asks for {target}", told.by_kerberos))
     return DelegationExplained(
-        user=user.name,
-        middle=right.middle.name,
-        target=right.target_name,
+        user=user,
+        middle=middle,
+        target=target,
+        allowed=told.allowed,
+        allowed_with_ticket=told.by_kerberos.allowed,
+        ways=ways,
+    )
+
+
+def _way(about: str, decision: Decision) -> Way:
+    return Way(
+        about=about,
         allowed=decision.allowed,
         code="" if decision.code is None else decision.code.name,
         rules=[Rule(rule=step.rule, holds=step.holds, words=step.words) for step in decision.steps],

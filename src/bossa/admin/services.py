@@ -8,7 +8,7 @@ from bossa.admin import accounts
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, verb
 from bossa.directory import changes
-from bossa.directory.account import Account, Kind
+from bossa.directory.account import CHANGEPW, KRBTGT, Account, Kind
 
 
 class ServiceList(msgspec.Struct, frozen=True):
@@ -124,15 +124,15 @@ async def service_add(office: Office, args: ServiceAdd) -> ServiceKeys:
 async def service_keytab(office: Office, args: ServiceKeytab) -> ServiceKeys:
     """Return the newest keys of an account for a keytab, new ones if that is asked for."""
     if args.rotate:
-        await _rotate(office, _refuse_krbtgt(office, args.name))
-    return _keys(office, _refuse_krbtgt(office, args.name))
+        await _rotate(office, _refuse_ours(office, args.name))
+    return _keys(office, _refuse_ours(office, args.name))
 
 
-def _refuse_krbtgt(office: Office, text: str) -> str:
+def _refuse_ours(office: Office, text: str) -> str:
     account = accounts.principal(office, text).account
-    if account.kind is Kind.KRBTGT:
-        why = "whoever has the keys of the ticket-granting service is everybody"
-        raise refused(f"service {text}", why, "bossa service rotate krbtgt makes new ones")
+    if account.name in (KRBTGT, CHANGEPW):
+        why = "whoever has its keys can be everybody"
+        raise refused(f"service {text}", why, f"bossa service rotate {account.name} makes new ones")
     return account.name
 
 

@@ -74,7 +74,7 @@ MANY_BEHIND = 100
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One query worker: the revision of the zones that it answers from, and how many changes it is behind."""
+    """One worker: the revision that it answers from, and how many changes it is behind."""
 
     number: int
     pid: int
@@ -156,6 +156,16 @@ class CacheStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.hits / asked if asked else None
 
 
+class TicketStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The KDC: accounts, and since the start the tickets issued, with a password or key and with a ticket."""
+
+    accounts: int = 0
+    initial: int = 0
+    further: int = 0
+    refused: int = 0
+    workers: tuple[WorkerStatus, ...] = ()
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a running server that its operator wants to see first."""
 
@@ -175,6 +185,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreStatus = StoreStatus()
     upstreams: tuple[UpstreamStatus, ...] = ()
     cache: CacheStatus = CacheStatus()
+    # None where no tickets are given out.
+    tickets: TicketStatus | None = None
 
     @property
     def uptime(self) -> float:
@@ -184,8 +196,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def troubles(self) -> tuple[str, ...]:
         """What is wrong just now, a sentence each; empty when the server is well."""
-        late = [w for w in self.workers if w.late]
-        found = [f"Query worker {w.number} (pid {w.pid}) is {w.behind} changes behind." for w in late]
+        found = [*_late("Query", self.workers), *_late("KDC", self.tickets.workers if self.tickets else ())]
         if self.store.failing:
             found.insert(0, f"The store cannot write: {self.store.failing}.")
         for zone in self.zones:
@@ -193,6 +204,10 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
                 why = f": {zone.secondary.failure}" if zone.secondary.failure else ""
                 found.append(f"Zone {zone.name} is {zone.secondary.state}{why}.")
         return tuple(found)
+
+
+def _late(kind: str, workers: tuple[WorkerStatus, ...]) -> list[str]:
+    return [f"{kind} worker {w.number} (pid {w.pid}) is {w.behind} changes behind." for w in workers if w.late]
 
 
 class Status(Protocol):

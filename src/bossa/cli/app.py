@@ -16,12 +16,12 @@ from bossa.cli import completion, output
 if TYPE_CHECKING:
     from bossa.cli.man import Command
 
-NOUNS = ("zone", "record", "key", "policy", "cache")
+NOUNS = ("zone", "record", "key", "policy", "cache", "user", "group", "service", "delegation", "trust")
 # Where the verbs without a noun are registered, in the order of the help.
 _PLAIN = ("server", "install", "workshop")
 # The library's class of usage errors has no public name, but a public heir.
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
-_HELP = """A small domain in one program: a name server that takes signed updates.
+_HELP = """A small domain in one program: a name server that takes signed updates, and a Kerberos KDC.
 
 Without a verb, bossa starts the server (bossa up)."""
 

@@ -6,7 +6,7 @@ import errno
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +15,15 @@ import typer
 from bossa.admin import upkeep
 from bossa.admin.errors import Exit, Failure
 from bossa.admin.found import ADMIN_FILE
-from bossa.admin.status import StatusReport, ZoneStatus
+from bossa.admin.locate import KRB5_CONF
+from bossa.admin.status import StatusReport, TicketStatus, WorkerStatus, ZoneStatus
 from bossa.cli import output, up
 from bossa.cli.call import call
 from bossa.cli.options import Data, Json
 
 _SIGNS = {"ok": "✓", "warning": "!", "failed": "✗"}
 _DNS = "dns"
+_KDC = "kerberos"
 
 
 def register(app: typer.Typer) -> None:
@@ -68,10 +70,11 @@ def _show(report: StatusReport) -> None:
             ("data", f"{report.data}, {output.size(report.store.size)}, {output.size(report.store.free)} free"),
             *((service.name, "  ".join(service.addresses)) for service in report.services),
             ("zones", f"{len(own)}, and {private} private reverse zones" if private else len(own)),
-            ("workers", _workers(report)),
+            ("workers", _workers(report.workers, report.revision)),
             ("queries", report.queries),
             ("updates", _updates(report)),
             ("cache", _cache(report)),
+            *([("tickets", _tickets(report.tickets))] if report.tickets is not None else []),
             ("last backup", _ago(report)),
         ]
     )
@@ -96,11 +99,16 @@ def _role(zone: ZoneStatus) -> str:
     return f"secondary, {zone.secondary.state}" if zone.secondary is not None else "primary"
 
 
-def _workers(report: StatusReport) -> str:
-    if not report.workers:
+def _workers(workers: tuple[WorkerStatus, ...], revision: int) -> str:
+    if not workers:
         return "none, the owner answers"
-    late = sum(1 for worker in report.workers if worker.behind)
-    return f"{len(report.workers)} at revision {report.revision}" + (f", {late} behind" if late else "")
+    late = sum(1 for worker in workers if worker.behind)
+    return f"{len(workers)} at revision {revision}" + (f", {late} behind" if late else "")
+
+
+def _tickets(tickets: TicketStatus) -> str:
+    issued = f"{tickets.initial} initial, {tickets.further} further, {tickets.refused} refused"
+    return f"{tickets.accounts} accounts, {issued}, {len(tickets.workers) or 'no'} workers"
 
 
 def _updates(report: StatusReport) -> str:
@@ -129,16 +137,12 @@ def _duration(seconds: float) -> str:
 
 
 def check(*, data: Data, json: Json = False) -> int:
-    """Do what a user would do, and say how each step went: ask, change, read back."""
-    import os
-
-    from bossa.admin import check as steps
-    from bossa.net import ask
+    """Do what a user would do, and say how each step went: ask, change, read back, sign in, open a ticket."""
+    from bossa.admin.check import CheckReport
 
     report = _status(data)
-    means = steps.Means(ask.udp, ask.tcp, time.time, time.perf_counter, os.urandom)
     lines = []
-    for line in steps.Check(_target(report, data), means).run():
+    for line in _steps(report, data):
         lines.append(line)
         if not json:
             print(f"{_SIGNS[line.state]} {line.what:<64} {line.milliseconds:8.1f} ms", flush=True)
@@ -147,8 +151,25 @@ def check(*, data: Data, json: Json = False) -> int:
     lines += _troubles(report, json=json)
     ok = all(line.state != "failed" for line in lines)
     if json:
-        output.json(steps.CheckReport(ok, lines))
+        output.json(CheckReport(ok, lines))
     return Exit.OK if ok else Exit.FAILED
+
+
+def _steps(report: StatusReport, data: Path) -> Iterator[Any]:
+    """Do the steps for the services that there are."""
+    import os
+    from functools import partial
+
+    from bossa.admin import check as steps
+    from bossa.admin import ticketcheck
+    from bossa.net import ask
+
+    clocks = (time.time, time.perf_counter, os.urandom)
+    yield from steps.Check(_target(report, data), steps.Means(ask.udp, ask.tcp, *clocks)).run()
+    if kdcs := tuple(map(steps.parse_address, _addresses(report, _KDC))):
+        udp, tcp = partial(ask.udp, mark=0), partial(ask.tcp, width=4)
+        realm = ticketcheck.Realm(report.realm, report.domain.rstrip("."), kdcs)
+        yield from ticketcheck.TicketCheck(realm, ticketcheck.Means(partial(call, data), udp, tcp, *clocks)).run()
 
 
 def _troubles(report: StatusReport, *, json: bool) -> list[Any]:
@@ -176,8 +197,8 @@ def _target(report: StatusReport, data: Path) -> Any:
     return Target(words.absolute(report.domain), tuple(map(parse_address, texts)), len(report.workers), data)
 
 
-def _addresses(report: StatusReport) -> list[str]:
-    return [one for service in report.services if service.name.lower() == _DNS for one in service.addresses]
+def _addresses(report: StatusReport, name: str = _DNS) -> list[str]:
+    return [one for service in report.services if service.name.lower() == name for one in service.addresses]
 
 
 def env(*, data: Data, json: Json = False) -> None:
@@ -185,6 +206,8 @@ def env(*, data: Data, json: Json = False) -> None:
     values = {"BOSSA_DATA": str(data.absolute())}
     if (data / ADMIN_FILE).exists():
         values["BOSSA_ADMIN_KEY"] = str((data / ADMIN_FILE).absolute())
+    if (data / KRB5_CONF).exists():
+        values["KRB5_CONFIG"] = str((data / KRB5_CONF).absolute())
     try:
         values |= _server_values(_status(data))
     except Failure as e:

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,20 +15,11 @@ from bossa.admin import rows, secondaries, words, zones
 from bossa.admin.errors import Failure
 from bossa.cli import output
 from bossa.cli.call import Stream, call
-from bossa.cli.options import Data, Json, room
+from bossa.cli.options import Data, Json, Switch, room, switched
 from bossa.dns.zone import Mark, Origin, RRset, Zone
 
 app = room("Zones: the names this server answers for.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The zone's name.")]
-
-
-class Switch(StrEnum):
-    """An option that is on or off."""
-
-    YES = "yes"
-    NO = "no"
-
-
 _PRIMARY = "Where the zone's content comes from: ADDRESS[:PORT][@KEY]."
 # Below so many lines nobody waits long enough for a progress bar.
 _LONG = 20_000
@@ -121,16 +111,12 @@ def set_(
         allow_transfer=tuple(allow_transfer) if allow_transfer else None,
         allow_query=tuple(allow_query) if allow_query else None,
         history=history,
-        ptr=_switched(ptr),
+        ptr=switched(ptr),
         notify=tuple(notify) if notify else None,
         primaries=tuple(primary) if primary else None,
-        forward_updates=_switched(forward_updates),
+        forward_updates=switched(forward_updates),
     )
     _show(call(data, zones.zone_set, args), json=json)
-
-
-def _switched(given: Switch | None) -> bool | None:
-    return None if given is None else given is Switch.YES
 
 
 @app.command()

@@ -24,6 +24,6 @@ class Batches(Protocol):
     def answer_all(self, known: Known, answer: Answer) -> int: ...
 
 
-def open_batch(sock: socket.socket) -> Batches:
-    """Return batches over recvmmsg(2), or over the plain calls where it is missing."""
-    return mmsg.Batch(sock) if mmsg.available() else PlainBatch(sock)
+def open_batch(sock: socket.socket, kept: int = 2) -> Batches:
+    """Return batches over recvmmsg(2), or over the plain calls where it is missing; ``kept`` as in mmsg.Batch."""
+    return mmsg.Batch(sock, kept) if mmsg.available() else PlainBatch(sock, kept)

@@ -54,11 +54,13 @@ PASSING: Final = frozenset((
 # How long a full send buffer may hold up a batch.  What is left then is dropped, as a network would.
 SEND_WAIT_MS: Final = 20
 
-# Takes a packet and the sender's host (4 or 16 octets), and returns what follows the ID in the answer, which is no
-# longer than SLOT_SIZE; nothing when there is none, None when somebody else has to say.
+# Takes a packet and the sender's host (4 or 16 octets), and returns what follows in the answer behind the octets that
+# it has from the packet, which is no longer than SLOT_SIZE; nothing when there is none, None when somebody else has to
+# say.
 Answer = Callable[[bytes, bytes], bytes | None]
-# By host, and by all of a packet but its ID: what follows the ID in the answer.
+# By host, and by all of a packet but the octets that its answer has from it: what follows these in the answer.
 Known = Mapping[bytes, Mapping[bytes, bytes]]
+# Octets of a DNS message's ID.  RFC 1035 §4.1.1
 _ID: Final = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -71,9 +73,12 @@ def available() -> bool:
 
 
 class Batch:
-    """Receives from one UDP socket and answers: receive, packet, address, answer, send; or receive and answer_all."""
+    """Receives from one UDP socket and answers: receive, packet, address, answer, send; or receive and answer_all.
 
-    def __init__(self, sock: socket.socket) -> None:
+    The first ``kept`` octets of a packet begin its answer too, where answer_all makes it.
+    """
+
+    def __init__(self, sock: socket.socket, kept: int = _ID) -> None:
         family = sock.family
         wildcard = bool(sock.getsockopt(*ANSWER_FROM[family]))
         control = _CONTROL[family] if wildcard else 0
@@ -83,7 +88,7 @@ class Batch:
         self._addresses = tuple(SLOTS * _STRIDE + i * _ADDRESS for i in range(SLOTS))
         host, host_end = HOST_AT[family]
         self._places = tuple(
-            (start, start + _ID, at + host, at + host_end)
+            (start, start + kept, at + host, at + host_end)
             for start, at in zip(self._slots, self._addresses, strict=True)
         )
         self._address_size = CONTROL_AT + control if wildcard else _SOCKADDR[family]
@@ -92,6 +97,7 @@ class Batch:
         self._outgoing = _Vector(at, self._slots, self._addresses, _SOCKADDR[family], control)
         first = (self._addresses[0] + CONTROL_AT + _INTERFACE[family]) // 4
         self._interfaces = memoryview(self._arena).cast("I")[first :: _ADDRESS // 4] if wildcard else None
+        self._kept = kept
         self._sizes: tuple[int, ...] = ()
         self._lengths: list[int] = []
         self.dropped = 0
@@ -134,9 +140,9 @@ class Batch:
     def answer_all(self, known: Known, answer: Answer) -> int:
         """Answer what was received, and send; return how many were known, and leave the others in ``unanswered``.
 
-        What follows the first two octets of a packet, an ID, is written over it.
+        What follows the octets that are kept of a packet is written over it.
         """
-        arena, lengths, count = self._arena, self._lengths, 0
+        arena, lengths, kept, count = self._arena, self._lengths, self._kept, 0
         unanswered = self.unanswered = []
         for i, (length, (start, after, host, host_end)) in enumerate(zip(self._sizes, self._places, strict=False)):
             client = arena[host:host_end]
@@ -150,7 +156,7 @@ class Batch:
                     if tail is None:
                         unanswered.append(i)
                     continue
-            lengths[i] = end = len(tail) + _ID
+            lengths[i] = end = len(tail) + kept
             arena[after : start + end] = tail
         if lengths:
             self.send()

@@ -33,10 +33,14 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Peer(NamedTuple):
-    """An address and a port, for logs and policies."""
+    """An address and a port, for logs and policies; ``local`` is our address that was asked, "" when only its socket tells.
+
+    A datagram tells it on wildcard sockets alone.
+    """
 
     host: str
     port: int
+    local: str = ""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -45,7 +49,17 @@ class Peer(NamedTuple):
     def decode(cls, address: bytes) -> Peer:
         """Read the sender from a return address."""
         host, port = decode(address)[:2]
-        return cls(host, port)
+        return cls(host, port, _local(address))
+
+
+def _local(address: bytes) -> str:
+    """Return the local address of a control message: ipi_spec_dst of in_pktinfo, ipi6_addr of in6_pktinfo."""
+    if len(address) <= CONTROL_AT:
+        return ""
+    note = address[CONTROL_AT + _CONTROL.size :]
+    if address[:2] == _AF_INET:
+        return socket.inet_ntop(socket.AF_INET, note[4:8])
+    return socket.inet_ntop(socket.AF_INET6, note[:16])
 
 
 def decode(address: bytes) -> SocketAddress:

@@ -12,10 +12,11 @@ _CONTROL_SPACE = 64
 
 
 class PlainBatch:
-    """Receives from one UDP socket and answers, with recvfrom and sendto."""
+    """Receives from one UDP socket and answers, with recvfrom and sendto; ``kept`` as in mmsg.Batch."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, kept: int = 2) -> None:
         self._sock = sock
+        self._kept = kept
         self._wildcard = bool(sock.getsockopt(*ANSWER_FROM[sock.family]))
         self._packets: list[tuple[bytes, bytes]] = []
         self._answers: list[bytes] = []
@@ -63,14 +64,14 @@ class PlainBatch:
         count, self.unanswered = 0, []
         for i, (packet, address) in enumerate(self._packets):
             client = peer.host_of(address)
-            tail = known.get(client, {}).get(packet[2:])
+            tail = known.get(client, {}).get(packet[self._kept :])
             count += tail is not None
             if tail is None:
                 tail = answer(packet, client)
             if tail is None:
                 self.unanswered.append(i)
             elif tail:
-                self.answer(i, packet[:2] + tail)
+                self.answer(i, packet[: self._kept] + tail)
         self.send()
         return count
 

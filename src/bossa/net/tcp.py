@@ -1,7 +1,7 @@
-"""DNS over TCP: messages framed by a length of two octets, pipelined, answered as answers get ready.
+"""Messages over TCP, each behind its length, pipelined, answered as answers get ready: DNS and Kerberos.
 
 RFC 1035 §4.2.2, RFC 7766 §6.2.1.1 (pipelining), §6.2.3 (idle time), §7 (answers in any order), §8
-(length and message in one write).  Invariants: every connection has a time by
+(length and message in one write), RFC 4120 §7.2.2.  Invariants: every connection has a time by
 which it has to come forward or be closed; none holds more than one read and
 ``pipeline`` messages; when there are too many, the one that has been quiet
 longest makes room for the new one.  A bug in the handler goes to the loop's
@@ -24,8 +24,23 @@ Reply = bytes | Iterable[bytes] | None
 # Answers one message.  It is not cancelled when the client goes away, only when ``Limits.answer`` is over.
 Handler = Callable[[bytes, Peer], Awaitable[Reply]]
 
-_LENGTH = 2
 _BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How long a length is, and the largest message; ``refusal`` answers a larger one, and the connection closes."""
+
+    size: int = 2
+    most: int = 65535
+    refusal: Callable[[], bytes] = bytes
+
+    def frame(self, message: bytes) -> bytes:
+        """Return a message behind its length; raises OverflowError when it is too long for that."""
+        return len(message).to_bytes(self.size, "big") + message
+
+
+_DNS = Framing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +66,14 @@ class Limits:
 
 def frame(message: bytes) -> bytes:
     """Return a message behind its length; raises OverflowError over 65535 octets.  RFC 1035 §4.2.2"""
-    return len(message).to_bytes(_LENGTH, "big") + message
+    return _DNS.frame(message)
 
 
-async def serve(sockets: Sequence[socket.socket], handler: Handler, limits: Limits | None = None) -> TcpServer:
-    """Answer DNS over TCP on bound sockets, which the server then owns."""
-    server = TcpServer(handler, limits or Limits())
+async def serve(
+    sockets: Sequence[socket.socket], handler: Handler, limits: Limits | None = None, framing: Framing = _DNS
+) -> TcpServer:
+    """Answer messages over TCP on bound sockets, which the server then owns."""
+    server = TcpServer(handler, limits or Limits(), framing)
     await server.start(sockets)
     return server
 
@@ -64,9 +81,10 @@ async def serve(sockets: Sequence[socket.socket], handler: Handler, limits: Limi
 class TcpServer:
     """The connections of all sockets, and their limits.  ``counts`` says how connections went, for the metrics."""
 
-    def __init__(self, handler: Handler, limits: Limits) -> None:
+    def __init__(self, handler: Handler, limits: Limits, framing: Framing = _DNS) -> None:
         self.handler = handler
         self.limits = limits
+        self.framing = framing
         self.counts: Counter[str] = Counter()
         # In the order in which they came, which decides between those that are quiet equally long.
         self._hosts: dict[str, dict[Connection, None]] = {}
@@ -161,6 +179,7 @@ class Connection(asyncio.Protocol):
         self.active = 0.0
         self._server = server
         self._limits = server.limits
+        self._framing = server.framing
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._received = bytearray()
@@ -191,7 +210,7 @@ class Connection(asyncio.Protocol):
             # The client had gone before it was accepted.
             self._transport.abort()
             return
-        self.peer = Peer(*address[:2])
+        self.peer = Peer(*address[:2], local=transport.get_extra_info("sockname")[0])
         self.active = self._loop.time()
         self._transport.set_write_buffer_limits(high=self._limits.buffer)
         if not self._server.admit(self):
@@ -265,13 +284,15 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Start on what is there and allowed, then read on, wait, or close."""
-        received, at = self._received, 0
+        received, at, size = self._received, 0, self._framing.size
         room = self._limits.pipeline - len(self._tasks) if self._full is None else 0
-        while room and (end := _message_end(received, at)):
-            self._start(bytes(received[at + _LENGTH : end]))
+        while room and (end := self._message_end(at)):
+            self._start(bytes(received[at + size : end]))
             at = end
             room -= 1
         del received[:at]
+        if int.from_bytes(received[:size], "big") > self._framing.most:
+            self._refuse()
         if not room or not received:
             self._partial = None
         elif at or self._partial is None:
@@ -281,6 +302,24 @@ class Connection(asyncio.Protocol):
             # Whatever is left is no whole message, and the rest will not come.
             self._partial = None
             self._transport.close()
+
+    def _message_end(self, at: int) -> int:
+        """Return where the message that starts at ``at`` ends; 0 when it is not whole, or is none that we take."""
+        start = at + self._framing.size
+        length = int.from_bytes(self._received[at:start], "big")
+        end = start + length
+        return (
+            end if start <= len(self._received) and end <= len(self._received) and length <= self._framing.most else 0
+        )
+
+    def _refuse(self) -> None:
+        """Say that a message is too long, and close: where the next one begins cannot be known."""
+        self._server.counts["too long"] += 1
+        self._received.clear()
+        if refusal := self._framing.refusal():
+            self._transport.write(self._framing.frame(refusal))
+        if self._closing is None:
+            self._closing = self._loop.time()
 
     def _read_on(self, *, wanted: bool) -> None:
         if wanted == self._reading or self._transport.is_closing():
@@ -309,7 +348,7 @@ class Connection(asyncio.Protocol):
                 await self._drained.wait()
                 if self._lost:
                     return
-                self._transport.write(frame(part))
+                self._transport.write(self._framing.frame(part))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
@@ -326,10 +365,3 @@ class Connection(asyncio.Protocol):
                 self.end("failed")
         elif not self._lost:
             self._advance()
-
-
-def _message_end(received: bytearray, at: int) -> int:
-    """Return where the message that starts at ``at`` ends; 0 when it is not whole."""
-    start = at + _LENGTH
-    end = start + int.from_bytes(received[at:start], "big")
-    return end if start <= len(received) and end <= len(received) else 0

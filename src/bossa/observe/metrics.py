@@ -72,6 +72,22 @@ CATALOGUE: dict[str, Metric] = {
     "bossa_dns_cache_prefetches_total": Metric(Kind.COUNTER, "Remembered answers fetched anew before their end."),
     "bossa_dns_cache_entries": Metric(Kind.GAUGE, "Answers of others that are remembered."),
     "bossa_dns_cache_bytes": Metric(Kind.GAUGE, "Memory that these answers take in the owner."),
+    "bossa_krb_tickets_total": Metric(Kind.COUNTER, "Tickets issued.", ("exchange",)),
+    "bossa_krb_delegated_total": Metric(Kind.COUNTER, "Tickets issued to a service that acts for its client."),
+    "bossa_krb_turns_total": Metric(
+        Kind.COUNTER, "Requests whose client has to come again: with a proof of its key, or over TCP.", ("exchange",)
+    ),
+    "bossa_krb_refused_total": Metric(
+        Kind.COUNTER, "Requests refused, those with a wrong password included.", ("exchange", "code")
+    ),
+    "bossa_krb_dropped_total": Metric(Kind.COUNTER, "Packets of the KDC left without an answer.", ("reason",)),
+    "bossa_krb_lockouts_total": Metric(Kind.COUNTER, "Accounts locked after too many wrong passwords."),
+    "bossa_krb_password_changes_total": Metric(Kind.COUNTER, "Passwords changed over kpasswd.", ("result",)),
+    "bossa_krb_accounts": Metric(Kind.GAUGE, "Accounts of the realm."),
+    "bossa_krb_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the KDC."),
+    "bossa_krb_workers": Metric(Kind.GAUGE, "KDC workers that answer."),
+    "bossa_krb_worker_starts_total": Metric(Kind.COUNTER, "KDC workers started, the first ones included."),
+    "bossa_krb_worker_lag": Metric(Kind.GAUGE, "Changes that a KDC worker has not applied yet.", ("worker",)),
     "bossa_store_failures_total": Metric(Kind.COUNTER, "Commits that the disk did not take."),
     "bossa_store_size_bytes": Metric(Kind.GAUGE, "Size of the store's files."),
     "bossa_zone_records": Metric(Kind.GAUGE, "Records of a zone.", ("zone",)),

@@ -1,14 +1,16 @@
 """Real programs for tests and benches, out of Debian's packages, with the system left as it was.
 
 The packages are downloaded with apt's state in a private folder, and unpacked
-(never installed) into ``.cache/clients`` of the checkout.  No maintainer's
-script runs, nothing is asked of root.  What the system already has, libraries
-for the most part, is used from there.
+(never installed) into ``.cache/clients`` of the checkout; a package that apt
+will not have beside another goes into a tree of its own (`APART`).  No
+maintainer's script runs, nothing is asked of root.  What the system already
+has, libraries for the most part, is used from there.
 
 ``python -m bossa.testing.debian TIER`` fetches; `program` and `environment`
 are what a test needs:
 
     subprocess.run([*program("dig"), "@127.0.0.1", …], env=environment())
+    subprocess.run([*program("kinit.heimdal", clients=HEIMDAL), …], env=environment(clients=HEIMDAL))
 """
 
 from __future__ import annotations
@@ -29,10 +31,13 @@ from bossa.files import atomic
 
 CHECKOUT = Path(bossa.__file__).resolve().parents[2]
 CLIENTS = CHECKOUT / ".cache" / "clients"
+HEIMDAL = CHECKOUT / ".cache" / "heimdal"
 
-_DEFAULT = ("bind9-dnsutils",)
-_PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "nsd", "unbound")
+_DEFAULT = ("bind9-dnsutils", "heimdal-clients", "krb5-gss-samples", "krb5-user")
+_PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "krb5-admin-server", "krb5-kdc", "nsd", "unbound")
 TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
+# Heimdal's clients and MIT's conflict.
+APART = {"heimdal-clients": HEIMDAL}
 
 # Releases whose package lists are read for names, as far as the system's sources know a server that has them.
 _RELEASES = ("oldstable", "stable", "unstable")
@@ -82,7 +87,13 @@ def _library_folders(tree: Path) -> list[Path]:
 
 def fetch(packages: Collection[str], *, clients: Path | None = None) -> list[str]:
     """Unpack those of ``packages`` that are not there yet, with what they need; the names of what came."""
-    tree = CLIENTS if clients is None else clients
+    wanted: dict[Path, list[str]] = {}
+    for name in packages:
+        wanted.setdefault(APART.get(name, CLIENTS) if clients is None else clients, []).append(name)
+    return sorted({came for tree, names in wanted.items() for came in _fetch(names, tree)})
+
+
+def _fetch(packages: Collection[str], tree: Path) -> list[str]:
     tree.mkdir(parents=True, exist_ok=True)
     with _only_one(tree.with_suffix(".lock")):
         there = _unpacked(tree)
@@ -276,7 +287,7 @@ def main(arguments: Sequence[str], tell: Callable[[str], object] = print) -> int
         print(f"error: {problem}", file=sys.stderr)
         return 1
     if came:
-        tell(f"unpacked {len(came)} of Debian's packages into {CLIENTS.relative_to(CHECKOUT)}: {' '.join(came)}")
+        tell(f"unpacked {len(came)} of Debian's packages into {CLIENTS.parent.name}: {' '.join(came)}")
     return 0
 
 

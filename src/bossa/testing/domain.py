@@ -3,10 +3,14 @@
 Names without a final dot are relative to the domain: ``domain.ask("ws1")``
 asks for ``ws1.bossa.test``.  Everything that is not raw goes through
 dnspython, which also checks the signatures of answers to signed messages.
+
+For Kerberos a user takes a seat: ``domain.kinit("alice", "secret").kvno("HTTP/web.bossa.test")``;
+accounts are ``domain.directory``'s.  See :mod:`bossa.testing.kerberos`, :mod:`bossa.testing.directory`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -34,7 +38,9 @@ from bossa.dns import names as dns_names
 from bossa.dns import types
 from bossa.dns.zone import Mark, Origin
 from bossa.dns.zonefile import Source, load_zone
-from bossa.testing.ports import Reservation, reserve
+from bossa.testing.directory import Directory
+from bossa.testing.kerberos import Place, Seat, krb5_conf
+from bossa.testing.ports import SERVICES, Reservation, reserve
 from bossa.testing.process import Server, StartFailed
 
 _START_ATTEMPTS = 5
@@ -82,6 +88,8 @@ class Domain:
         self._server: Server | None = None
         self._reservation: Reservation | None = None
         self._config: Path | None = None
+        self._seats = 0
+        self.directory = Directory(self.data, home)
         if config_toml:
             self._config = home / "bossa.toml"
             self._config.write_text(config_toml)
@@ -155,12 +163,22 @@ class Domain:
     @property
     def dns_port(self) -> int:
         """The port of names, UDP and TCP."""
-        return self.port_base + 53
+        return self.port_base + SERVICES["dns"]
 
     @property
     def web_port(self) -> int:
         """The port of the status page and the metrics."""
-        return self.port_base + 80
+        return self.port_base + SERVICES["web"]
+
+    @property
+    def kdc_port(self) -> int:
+        """The port of tickets, UDP and TCP."""
+        return self.port_base + SERVICES["kdc"]
+
+    @property
+    def place(self) -> Place:
+        """Where the realm answers, as a krb5.conf says it."""
+        return Place(self.realm, self.name, self.kdc_port, self.port_base + SERVICES["kpasswd"])
 
     @property
     def env(self) -> dict[str, str]:
@@ -251,6 +269,24 @@ class Domain:
     def remove_zone(self, name: str) -> None:
         """Forget a zone."""
         call(self.data, zones.zone_remove, zones.ZoneNamed(name))
+
+    # Kerberos
+
+    def krb5_conf(self, *libdefaults: str, others: Sequence[Place] = ()) -> Path:
+        """Write a krb5.conf that leads to this domain, and to other realms; the same words make the same file."""
+        text = krb5_conf([self.place, *others], *libdefaults)
+        file = self.home / f"krb5-{hashlib.sha256(text.encode()).hexdigest()[:8]}.conf"
+        file.write_text(text)
+        return file
+
+    def seat(self, *libdefaults: str, others: Sequence[Place] = ()) -> Seat:
+        """Return an empty credential cache with a krb5.conf."""
+        self._seats += 1
+        return Seat(self.krb5_conf(*libdefaults, others=others), self.home / f"seat{self._seats}.cc")
+
+    def kinit(self, principal: str, password: str, *words: str) -> Seat:
+        """Sign in with a password at a seat of its own; ``words`` are further arguments of MIT's kinit."""
+        return self.seat().kinit(principal, password, *words)
 
     # Messages
 

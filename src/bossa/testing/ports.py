@@ -16,7 +16,7 @@ from bossa.net.listen import open_stream
 from bossa.net.udp import open_sockets
 
 # What a domain listens on, as offsets from its base: the protocols' own port numbers.
-SERVICES = {"dns": 53, "web": 80}
+SERVICES = {"dns": 53, "web": 80, "kdc": 88, "kpasswd": 464}
 _STREAM_ONLY = {"web"}
 # Below Linux' range for outgoing connections (32768 and up), above the base that `bossa up` takes.
 _BASES = range(10_500, 32_000, 500)

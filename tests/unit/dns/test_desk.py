@@ -13,8 +13,8 @@ from bossa.dns.lookup import Zones
 from bossa.dns.prepare import Preparer
 from bossa.dns.remembered import encode_fills
 from bossa.dns.server import nearness
-from bossa.dns.server.channel import Order
 from bossa.dns.server.desk import Clocks, Desk, Sizes
+from bossa.dns.server.orders import DnsOrder
 from tests.unit.dns.replies import answer, asked, query
 from tests.unit.dns.specimens import zone
 
@@ -30,8 +30,8 @@ class Client:
         self.desk = Desk(Sizes(1232, 1 << 20), Clocks(lambda: self.now, lambda: self.now))
         entry = remember(answer(asked(WWW), f"{WWW} 300 A 192.0.2.7"), self.now)
         assert entry is not None
-        self.desk.take(Order.FILLS, encode_fills([(asked_key(asked(WWW)), entry.fill())]))
-        self.desk.take(Order.NEAR, nearness.encode([ipaddress.ip_network("10.0.0.0/8")]))
+        self.desk.take(DnsOrder.FILLS, encode_fills([(asked_key(asked(WWW)), entry.fill())]))
+        self.desk.take(DnsOrder.NEAR, nearness.encode([ipaddress.ip_network("10.0.0.0/8")]))
 
     def is_answered(self, host: str, name: str = WWW) -> bool:
         return self.desk.answer(query(name).to_wire(), socket.inet_aton(host)) is not None

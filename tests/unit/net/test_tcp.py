@@ -390,3 +390,28 @@ def test_no_connection_is_left_in_the_books() -> None:
             assert server.connections == 0 and not server._hosts
 
     run(main())
+
+
+def kerberos(message: bytes) -> bytes:
+    return len(message).to_bytes(4, "big") + message
+
+
+@pytest.mark.parametrize("length", [b"\x80\x00\x00\x05", b"\xff\xff\xff\xff", b"\x00\x01\x00\x01"])
+def test_a_message_that_is_too_long_is_refused_and_nothing_behind_it_is_read(length: bytes) -> None:
+    """RFC 4120 §7.2.2: the high bit is reserved, who sets it hears so and is hung up on."""
+
+    async def main() -> None:
+        sock = open_stream("127.0.0.1", 0)
+        address = sock.getsockname()
+        server = await tcp.serve([sock], echo, framing=tcp.Framing(4, 65536, lambda: b"too long"))
+        reader, writer = await asyncio.open_connection(*address)
+        for message in (b"one", b"x" * 65536):
+            writer.write(kerberos(message))
+            assert await reader.readexactly(5 + len(message)) == kerberos(b"=" + message)
+        writer.write(length + b"12345" + kerberos(b"behind it"))
+        assert await reader.read() == kerberos(b"too long")
+        assert server.counts["too long"] == 1
+        writer.close()
+        await server.close(0.1)
+
+    run(main())

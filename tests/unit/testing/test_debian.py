@@ -119,6 +119,18 @@ def test_only_what_is_not_there_yet_is_fetched(clients: Path, fetched: list[list
     assert fetched == [["one"], ["two"]]
 
 
+def test_a_package_that_stands_apart_has_a_tree_of_its_own(
+    clients: Path, fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = clients.parent / "apart"
+    monkeypatch.setattr(debian, "CLIENTS", clients)
+    monkeypatch.setattr(debian, "APART", {"two": apart})
+    assert debian.fetch(["one", "two"]) == ["one", "two"]
+    assert debian.program("one", clients=clients) == [f"{clients}/usr/bin/one"]
+    assert debian.program("two", clients=apart) == [f"{apart}/usr/bin/two"]
+    assert debian.fetch(["two", "one"]) == []
+
+
 def test_another_release_of_the_system_fetches_again(
     clients: Path, fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,10 +193,20 @@ def test_the_reason_is_found_in_what_apt_printed(printed: str, reason: str) -> N
     assert debian.why(printed) == reason
 
 
-def test_the_clients_of_the_default_tier_start() -> None:
-    done = subprocess.run([*debian.program("dig"), "-v"], env=debian.environment(), capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("command", "tree", "said"),
+    [
+        (["dig", "-v"], debian.CLIENTS, "DiG"),
+        (["klist", "-V"], debian.CLIENTS, "Kerberos 5 version"),
+        (["klist.heimdal", "--version"], debian.HEIMDAL, "Heimdal"),
+    ],
+    ids=["dig", "MIT", "Heimdal"],
+)
+def test_the_clients_of_the_default_tier_start(command: list[str], tree: Path, said: str) -> None:
+    start = [*debian.program(command[0], clients=tree), *command[1:]]
+    done = subprocess.run(start, env=debian.environment(clients=tree), capture_output=True, text=True)
     assert done.returncode == 0
-    assert "DiG" in done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
 
 
 def test_hosts_are_those_of_homepage_fields_that_are_names() -> None:

@@ -15,12 +15,12 @@ from bossa.dns.image import Image
 from bossa.dns.options import Options
 from bossa.dns.ratelimit import RateLimit, Verdict, network, slipped
 from bossa.dns.remembered import Remembered
-from bossa.dns.server.channel import Order
 from bossa.dns.server.known import Answers, Known
 from bossa.dns.server.nearness import Nearness
+from bossa.dns.server.orders import DnsOrder, encode_networks
+from bossa.workers.channel import Order
+from bossa.workers.desk import SILENCE
 
-# Not answered, and not for the owner either.
-SILENCE = b""
 _ID = 2
 _RCODE = 0x0F
 _MOST_LIMITED = 16
@@ -42,7 +42,9 @@ class Clocks(NamedTuple):
 
 
 class Desk:
-    """Answers packets."""
+    """Answers packets; the ID of each is its answer's too."""
+
+    kept = _ID
 
     def __init__(self, sizes: Sizes, clocks: Clocks) -> None:
         self._image = Image(sizes.edns)
@@ -80,20 +82,20 @@ class Desk:
         """Count answers that were known."""
         self._answered += answered
 
-    def take(self, order: Order, payload: bytes) -> None:
+    def take(self, order: int, payload: bytes) -> None:
         """Take in what the owner says of answers and clients; other orders are passed over."""
-        if order is Order.DELTA:
+        if order == Order.DELTA:
             self._image.apply(payload)
             self._known.forget()
-        elif order is Order.FILLS:
+        elif order == DnsOrder.FILLS:
             if self._remembered.apply(payload):
                 self._known.forget()
-        elif order is Order.NEAR:
+        elif order == DnsOrder.NEAR:
             self._near.set(payload)
             self._known.forget_hosts()
-        elif order is Order.OPTIONS:
+        elif order == DnsOrder.OPTIONS:
             self._options = Options.decode(payload)
-        elif order is Order.LIMIT and payload != self._encoded_limit:
+        elif order == DnsOrder.LIMIT and payload != self._encoded_limit:
             # Accounts go on when the limit is the same.
             self._encoded_limit, self._limit = payload, RateLimit.decode(payload)
         self._weighs = self._limit is not None or self._options.required
@@ -138,9 +140,9 @@ class Desk:
             return None, False
         return self._image.answer_with(packet, reply.data), reply.known
 
-    def limited(self) -> list[bytes]:
+    def notice(self) -> bytes:
         """Return the networks whose answers were held back since this was asked last, some of them if they are many."""
-        limited = list(self._limited)
+        limited = encode_networks(self._limited)
         self._limited.clear()
         return limited
 

@@ -21,7 +21,6 @@ from bossa.dns.message import Flag, Reply
 from bossa.dns.policy import Address
 from bossa.dns.secondary import why_unserved
 from bossa.dns.server import audit
-from bossa.dns.server.desk import SILENCE
 from bossa.dns.server.following import Following
 from bossa.dns.server.gate import Gate
 from bossa.dns.server.once import Once
@@ -34,6 +33,7 @@ from bossa.dns.types import Opcode
 from bossa.dns.zone import Record
 from bossa.net.peer import Peer
 from bossa.observe import metrics
+from bossa.workers.desk import SILENCE
 
 # Requests over UDP that wait for another server; more are left to the clients' next try.
 _MAX_PENDING = 2048

@@ -35,7 +35,7 @@ from bossa.krb.pac import (
     verify_service,
 )
 from bossa.krb.pac.delegated import MAX_SERVICES
-from tests.unit.krb.specimens import (
+from tests.unit.krb.pac.specimens import (
     KDC,
     NOW,
     NS,

@@ -19,7 +19,7 @@ from bossa.krb.messages import Authenticator, CheckSum, PaData
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.pac import BufferType, ClientInfo, PacContent, sids
 from bossa.krb.padata import PaForUser, PaS4uX509User, S4uUserId
-from tests.unit.krb.specimens import (
+from tests.unit.krb.pac.specimens import (
     ALICE,
     NOW,
     OTHER,

@@ -31,7 +31,7 @@ from bossa.krb.pac.carry import with_placeholder
 from bossa.krb.pac.container import SIGNATURES, BufferType, encode
 from bossa.krb.pac.info import ClientInfo
 from bossa.wire import WireError
-from tests.unit.krb.specimens import (
+from tests.unit.krb.pac.specimens import (
     AES128_SHA2,
     ALICE,
     KDC,

@@ -6,8 +6,8 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from bossa.dns.server.channel import FRAME_HEAD, Order, decode_head, encode_order
-from bossa.dns.server.orders import Orders
+from bossa.workers.channel import FRAME_HEAD, Order, decode_head, encode_order
+from bossa.workers.orders import Orders
 
 LARGE = bytes(50 << 20)
 

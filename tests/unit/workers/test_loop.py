@@ -17,13 +17,14 @@ from bossa.dns import names, types
 from bossa.dns.lookup import Zones
 from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.server import nearness
-from bossa.dns.server.channel import Order, decode_asks, encode_order
 from bossa.dns.server.desk import Clocks, Desk, Sizes
-from bossa.dns.server.progress import Progress
-from bossa.dns.server.worker import Worker
+from bossa.dns.server.orders import DnsOrder
 from bossa.dns.zone import Mark, Origin, RRset, Soa, Zone
 from bossa.net import udp
 from bossa.testing import packets
+from bossa.workers.channel import Order, decode_asks, encode_order
+from bossa.workers.loop import Channels, Worker
+from bossa.workers.progress import Progress
 
 APEX = names.from_text("t.")
 NAME = names.from_text("host.t.")
@@ -45,7 +46,7 @@ class Office:
         """Give a delta to the worker and say that it is in force."""
         self.tell(Order.DELTA, delta.encode())
 
-    def tell(self, order: Order, payload: bytes) -> None:
+    def tell(self, order: int, payload: bytes) -> None:
         """Give an order to the worker and say that it is in force."""
         self.given += 1
         self.orders.sendall(encode_order(order, self.given, payload))
@@ -71,7 +72,7 @@ def opened() -> Iterator[tuple[Office, Worker]]:
         client.connect(door.getsockname())
         office = Office(orders, asks, client, progress)
         office.tell(Order.LIVE, b"")
-        yield office, Worker(DESK(), progress, orders_there, asks_there, [door])
+        yield office, Worker(DESK(), Channels(progress, orders_there, asks_there), [door])
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_orders_that_nobody_asks_for_are_taken_in_all_the_same(desk: Office) -> 
 def test_who_may_recurse_can_change_at_any_time(desk: Office) -> None:
     desk.give(delta(b"\x01\x01\x01\x01"))
     for networks, expected in (("127.0.0.0/8", 0x80), ("10.0.0.0/8", 0), ("127.0.0.1/32", 0x80)):
-        desk.tell(Order.NEAR, nearness.encode([ipaddress.ip_network(networks)]))
+        desk.tell(DnsOrder.NEAR, nearness.encode([ipaddress.ip_network(networks)]))
         for _ in range(2):
             desk.client.send(packets.query("host.t"))
             assert desk.client.recv(4096)[3] & 0x80 == expected

@@ -1,4 +1,4 @@
-"""What the owner and a query worker say to each other.
+"""What the owner and a worker say to each other.
 
 Two socket pairs a worker.  ``orders`` is a stream in both directions: deltas
 and the word to go live to the worker, counters back.  ``asks`` carries messages
@@ -9,7 +9,7 @@ senders; it may be full, and then these are lost as on any network.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
 
@@ -20,10 +20,12 @@ _ASK = Struct("!HHH")
 ASKS_SIZE = 32768
 # The largest there is: one that was almost full, and the largest datagram.
 MOST_ASKS = ASKS_SIZE + 66000
+# The first order that means what a protocol says.
+OWN_ORDERS = 16
 
 
 class Order(IntEnum):
-    """The kinds of frames on ``orders``; those of the owner have sequence numbers."""
+    """The frames on ``orders`` that all workers know; those of the owner have sequence numbers."""
 
     DELTA = 1
     LIVE = 2
@@ -31,25 +33,19 @@ class Order(IntEnum):
     # From the owner: say the same when you have come here.
     HERE = 4
     COUNTERS = 5
-    # Settings of answers: networks that may recurse, what options get, the rate limit.
-    NEAR = 6
-    OPTIONS = 7
-    LIMIT = 8
-    # Answers of others to remember, and what to forget of them; see bossa.dns.remembered.
-    FILLS = 10
-    # From a worker: networks whose answers it held back.
-    LIMITED = 9
+    # From a worker: what its desk has to say to the owner.
+    NOTICE = 6
 
 
-def encode_order(order: Order, sequence: int = 0, payload: bytes = b"") -> bytes:
+def encode_order(order: int, sequence: int = 0, payload: bytes = b"") -> bytes:
     """Return one frame."""
     return _FRAME.pack(len(payload), order, sequence) + payload
 
 
-def decode_head(head: bytes) -> tuple[int, Order, int]:
+def decode_head(head: bytes) -> tuple[int, int, int]:
     """Return a frame's payload size, its kind and its sequence number."""
     size, order, sequence = _FRAME.unpack(head)
-    return size, Order(order), sequence
+    return size, order, sequence
 
 
 def encode_ask(socket_index: int, address: bytes, packet: bytes) -> bytes:
@@ -66,17 +62,6 @@ def decode_asks(asks: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         end = at + address + packet
         yield index, asks[at : at + address], asks[at + address : end]
         at = end
-
-
-def encode_networks(networks: Iterable[bytes]) -> bytes:
-    """Return networks as octets of their prefixes."""
-    return marshal.dumps(list(networks))
-
-
-def decode_networks(payload: bytes) -> list[bytes]:
-    """Return what :func:`encode_networks` was given."""
-    networks: list[bytes] = marshal.loads(payload)
-    return networks
 
 
 def encode_counters(counters: dict[str, int]) -> bytes:

@@ -1,4 +1,4 @@
-"""The query workers: started, fed in order, replaced when they lag or die.
+"""The workers of one protocol: started, fed in order, replaced when they lag or die.
 
 Each worker is a fresh interpreter with one socket for each address (all bound
 with SO_REUSEPORT by the owner, who keeps duplicates to answer through).
@@ -20,12 +20,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bossa.dns.server.channel import MOST_ASKS, Order, decode_asks, decode_counters, decode_networks
-from bossa.dns.server.desk import SILENCE, Clocks, Desk, Sizes
-from bossa.dns.server.orders import Orders
-from bossa.net.peer import host_of
-from bossa.net.udp import Batches, open_batch, reply
 from bossa.observe import log, metrics
+from bossa.workers.channel import MOST_ASKS, Order, decode_asks, decode_counters
+from bossa.workers.desk import Desk
+from bossa.workers.doors import Datagram, Doors
+from bossa.workers.orders import Orders
 
 # How long a worker may be silent, or leave what it is given; how long a new one may be before its first word, and how
 # long it may take for the whole image.
@@ -40,10 +39,24 @@ _YOUNG = 60.0
 _STOP_LIMIT = 2.0
 _ASK_BUFFER = 1 << 20
 
-# Takes a packet, the sender's raw address, and a function that sends the answer.
-Reply = Callable[[bytes], None]
-Datagram = Callable[[bytes, bytes, Reply], None]
-Snapshot = Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]
+# Gives all that workers have to know, delta by delta, to what it is given.
+Send = Callable[[bytes], Awaitable[None]]
+Snapshot = Callable[[Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the workers of a pool are: the module that they run, its first arguments, their name in the log.
+
+    ``desk`` makes the desk of an owner without workers; with none every datagram is for the owner's rules.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    desk: Callable[[], Desk] | None = None
+    # The metric that counts their starts.
+    starts: str
 
 
 @dataclass(slots=True)
@@ -71,28 +84,27 @@ class _Worker:
 
 
 class Pool:
-    """Query workers over sets of UDP sockets; with no worker the owner answers from an image of its own.
+    """Workers over sets of UDP sockets; with no worker the owner answers from a desk of its own, if there is to be one.
 
-    ``sockets[i]`` are worker i's, one an address; ``datagram`` takes what the
-    owner has to answer.
+    ``sockets[i]`` are worker i's, one an address, and those behind them the
+    owner's; ``datagram`` takes what the owner has to answer.
     """
 
     def __init__(
-        self, sockets: list[list[socket.socket]], workers: int, datagram: Datagram, snapshot: Snapshot, sizes: Sizes
+        self, work: Work, sockets: list[list[socket.socket]], workers: int, datagram: Datagram, snapshot: Snapshot
     ) -> None:
+        self._work = work
         self._workers = [_Worker(number, group) for number, group in enumerate(sockets[:workers])]
         self._own = [one for group in sockets[workers:] for one in group]
-        self._datagram = datagram
         self._snapshot = snapshot
-        self._sizes = sizes
-        self._desk = Desk(sizes, Clocks(time.time, time.monotonic)) if not workers else None
-        self._batches: dict[socket.socket, Batches] = {}
-        # Returns what others answered, for a worker that starts.
-        self.fills: Callable[[], bytes] | None = None
-        # Hears of networks whose answers the rate limit held back.
-        self.limited: Callable[[bytes], None] = lambda network: None
+        self._desk = work.desk() if not workers and work.desk is not None else None
+        self._doors = Doors(self._desk, datagram)
+        # Returns what a worker that starts is told after the settings.
+        self.told_at_start: Callable[[], Iterable[tuple[int, bytes]]] = tuple
+        # Hears what desks have to say.
+        self.noticed: Callable[[bytes], None] = lambda notice: None
         # The last of each order that tells of settings, for workers that start later.
-        self._settings: dict[Order, bytes] = {}
+        self._settings: dict[int, bytes] = {}
         self._revision = 0
         # What workers that have ended had counted.
         self._ended: Counter[str] = Counter()
@@ -101,20 +113,13 @@ class Pool:
         self._watch: asyncio.TimerHandle | None = None
         self._asks = memoryview(bytearray(MOST_ASKS))
 
-    def tell(self, order: Order, payload: bytes) -> None:
-        """Tell whoever answers, now and later, of a setting; see :class:`bossa.dns.server.desk.Desk`."""
+    def tell(self, order: int, payload: bytes) -> None:
+        """Tell whoever answers, now and later, of a setting."""
         self._settings[order] = payload
-        self._spread(order, payload)
+        self.spread(order, payload)
 
-    def fill(self, fills: bytes) -> None:
-        """Share what others answered, made by :func:`bossa.dns.remembered.encode_fills`."""
-        self._spread(Order.FILLS, fills)
-
-    def recalled(self) -> int:
-        """Return how many answers of others were given from memory."""
-        return self._counters()["recalled"]
-
-    def _spread(self, order: Order, payload: bytes) -> None:
+    def spread(self, order: int, payload: bytes) -> None:
+        """Tell whoever answers now."""
         if self._desk is not None:
             self._desk.take(order, payload)
         for worker in self._workers:
@@ -126,25 +131,21 @@ class Pool:
         loop = asyncio.get_running_loop()
         if self._desk is not None:
             await self._snapshot(self._apply_here)
-        for sock in self._own:
-            loop.add_reader(sock, self._read, sock)
+        self._doors.open(self._own)
         for worker in self._workers:
-            self._serve_here(worker)
+            self._doors.open(worker.sockets)
             self._start_keeping(worker)
         self._watch = loop.call_later(_LOOK_EVERY, self._look)
 
-    def _say_limited(self, networks: Iterable[bytes]) -> None:
-        for network in networks:
-            self.limited(network)
-
     def _look(self) -> None:
         """Kill workers that were not heard of for too long, and come back."""
-        self._say_limited(self._desk.limited() if self._desk is not None else ())
+        if self._desk is not None and (notice := self._desk.notice()):
+            self.noticed(notice)
         for worker in self._workers:
             worker.silent += 1
             limit = LAG_LIMIT if worker.heard else _START_LIMIT
             if worker.process is not None and worker.silent * _LOOK_EVERY > limit:
-                log.warning("worker is silent, is replaced", worker=worker.number, seconds=limit)
+                log.warning("worker is silent, is replaced", kind=self._work.name, worker=worker.number, seconds=limit)
                 self._kill(worker)
         self._watch = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
 
@@ -179,7 +180,8 @@ class Pool:
             if not left:
                 return
         for wait in left:
-            log.warning("worker takes nothing, is replaced", worker=waits[wait].number, seconds=LAG_LIMIT)
+            number = waits[wait].number
+            log.warning("worker takes nothing, is replaced", kind=self._work.name, worker=number, seconds=LAG_LIMIT)
             self._kill(waits[wait])
         # Until it has ended it may still answer from what it had.
         await asyncio.wait(left, timeout=_STOP_LIMIT)
@@ -207,17 +209,8 @@ class Pool:
             for worker in self._workers
         ]
 
-    def prepared_answers(self) -> dict[tuple[str, ...], float]:
-        """Return how many answers came from images, by their code; for the metrics."""
-        total = self._counters()
-        return {("NOERROR",): total["answered"] - total["nxdomain"], ("NXDOMAIN",): total["nxdomain"]}
-
-    def rate_limited(self) -> Counter[str]:
-        """Return how many of these the rate limit held back: "slipped" and "dropped"."""
-        total = self._counters()
-        return Counter({how: total[how] for how in ("slipped", "dropped")})
-
-    def _counters(self) -> Counter[str]:
+    def counters(self) -> Counter[str]:
+        """Return what all desks did since the start."""
         total = Counter(self._ended)
         for counters in (self._desk.counters() if self._desk else {}, *(worker.counters for worker in self._workers)):
             total.update(counters)
@@ -241,8 +234,9 @@ class Pool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for sock in self._own + [one for worker in self._workers for one in worker.sockets]:
-            asyncio.get_running_loop().remove_reader(sock)
+        sockets = self._own + [one for worker in self._workers for one in worker.sockets]
+        self._doors.leave(sockets)
+        for sock in sockets:
             sock.close()
 
     async def _apply_here(self, delta: bytes) -> None:
@@ -259,10 +253,11 @@ class Pool:
                 await self._launch(worker)
                 await self._load_and_listen(worker)
                 if not self._stopping:
-                    log.error("worker ended", worker=worker.number, why="it is gone")
+                    log.error("worker ended", kind=self._work.name, worker=worker.number, why="it is gone")
             except (OSError, TimeoutError) as e:
                 if not self._stopping:
-                    log.error("worker ended", worker=worker.number, why=str(e) or type(e).__name__)
+                    why = str(e) or type(e).__name__
+                    log.error("worker ended", kind=self._work.name, worker=worker.number, why=why)
             finally:
                 await self._bury(worker)
             if not self._stopping:
@@ -292,7 +287,7 @@ class Pool:
         try:
             worker.process = await _whole(
                 asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "bossa.dns.server.worker", *map(str, (*self._sizes, *fds)),
+                    sys.executable, "-m", self._work.module, *self._work.arguments, *map(str, fds),
                     pass_fds=fds, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, env=_environment(),
                 )
             )  # fmt: skip
@@ -301,7 +296,7 @@ class Pool:
             asks_there.close()
             orders.progress.close()
         worker.asks, worker.started = asks, time.time()
-        metrics.add("bossa_dns_worker_starts_total")
+        metrics.add(self._work.starts)
         asyncio.get_running_loop().add_reader(asks, self._take_asks, worker, asks)
 
     def _connect(self, worker: _Worker) -> tuple[socket.socket, socket.socket, socket.socket]:
@@ -324,26 +319,25 @@ class Pool:
 
         for order, payload in self._settings.items():
             orders.tell(order, payload)
-        if self.fills is not None:
-            orders.tell(Order.FILLS, self.fills())
+        for order, payload in self.told_at_start():
+            orders.tell(order, payload)
         await self._snapshot(send)
         # Deltas sent from now on are applied before LIVE is read, since both go through one stream.
         orders.tell(Order.HERE)
         assert worker.here is not None, "a launched worker has a channel"
         await worker.here
-        for sock in worker.sockets:
-            asyncio.get_running_loop().remove_reader(sock)
+        self._doors.leave(worker.sockets)
         worker.live = True
         orders.tell(Order.LIVE)
 
-    def _hear(self, worker: _Worker, order: Order, payload: bytes) -> None:
+    def _hear(self, worker: _Worker, order: int, payload: bytes) -> None:
         """Take in what a worker says."""
         worker.heard, worker.silent = True, 0
-        if order is Order.COUNTERS:
+        if order == Order.COUNTERS:
             worker.counters = decode_counters(payload)
-        elif order is Order.LIMITED:
-            self._say_limited(decode_networks(payload))
-        elif order is Order.HERE and worker.here is not None and not worker.here.done():
+        elif order == Order.NOTICE:
+            self.noticed(payload)
+        elif order == Order.HERE and worker.here is not None and not worker.here.done():
             worker.here.set_result(None)
 
     def _kill(self, worker: _Worker) -> None:
@@ -366,29 +360,7 @@ class Pool:
             await worker.process.wait()
         worker.process = worker.orders = worker.asks = worker.here = None
         if not self._stopping:
-            self._serve_here(worker)
-
-    # Datagrams that the owner answers.
-
-    def _serve_here(self, worker: _Worker) -> None:
-        for sock in worker.sockets:
-            asyncio.get_running_loop().add_reader(sock, self._read, sock)
-
-    def _read(self, sock: socket.socket) -> None:
-        """Answer what waits on a socket that no worker serves."""
-        batch = self._batches.get(sock)
-        if batch is None:
-            batch = self._batches[sock] = open_batch(sock)
-        try:
-            for i in range(batch.receive()):
-                packet, address = batch.packet(i), batch.address(i)
-                answer = self._desk.answer(packet, host_of(address)) if self._desk is not None else None
-                if answer is None:
-                    self._hand_over(sock, address, packet)
-                elif answer != SILENCE:
-                    batch.answer(i, packet[:2] + answer)
-        finally:
-            batch.send()
+            self._doors.open(worker.sockets)
 
     def _take_asks(self, worker: _Worker, asks: socket.socket) -> None:
         try:
@@ -396,10 +368,7 @@ class Pool:
         except OSError:
             return
         for index, address, packet in decode_asks(bytes(self._asks[:size])):
-            self._hand_over(worker.sockets[index], address, packet)
-
-    def _hand_over(self, sock: socket.socket, address: bytes, packet: bytes) -> None:
-        self._datagram(packet, address, lambda answer: _reply(sock, answer, address))
+            self._doors.hand_over(worker.sockets[index], address, packet)
 
 
 async def _whole(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
@@ -412,12 +381,6 @@ async def _whole(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> a
         process.kill()
         await process.wait()
         raise
-
-
-def _reply(sock: socket.socket, answer: bytes, address: bytes) -> None:
-    # Work that outlives the server finds its socket closed.
-    if sock.fileno() >= 0:
-        reply(sock, answer, address)
 
 
 def _environment() -> dict[str, str]:
