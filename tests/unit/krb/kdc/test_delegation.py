@@ -7,7 +7,7 @@ import pytest
 from bossa.directory.account import Account, Kind
 from bossa.krb.errors import KrbCode
 from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy, decide_self
-from tests.unit.krb.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
+from tests.unit.krb.pac.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
 
 FOREIGN_APP = Party("HTTP/app@OTHER.TEST", foreign=True)
 FILES = Party.of(FILES_ACCOUNT)
@@ -67,6 +67,13 @@ def test_a_ticket_to_oneself_is_evidence_by_right_or_without_a_list(
     decision = to_self(changed(WEB_ACCOUNT, **service), user, forwardable=forwardable)
     assert decision.allowed and decision.code is None
     assert decision.forwardable is expected
+
+
+def test_what_makes_a_ticket_no_evidence_is_told_first() -> None:
+    middle = changed(WEB_ACCOUNT, any_protocol=False)
+    assert to_self(middle, BOB).decisive.words == "bob is sensitive: never delegated"
+    assert to_self(middle).decisive.words == "HTTP/web.bossa.test may only speak for users who came by Kerberos"
+    assert to_self().decisive.rule == "any-protocol"
 
 
 # Trap 7.
