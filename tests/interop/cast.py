@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bossa.crypto.enctypes import Enctype, Key
 from bossa.krb.errors import KrbCode
@@ -60,9 +61,13 @@ def _users(domain: Domain) -> None:
 
 def service_key(domain: Domain, name: str, *further: str) -> Key:
     """Make a service and return its key of one type."""
-    keytab = Keytab.decode(domain.directory.add_service(name, *further).read_bytes())
-    keys = [key for _, key in keytab.keys(PrincipalName.parse(name), REALM)]
-    return next(key for key in keys if key.enctype == Enctype.AES256_SHA1)
+    return key_in(domain.directory.add_service(name, *further), name)
+
+
+def key_in(keytab: Path, name: str, enctype: int = Enctype.AES256_SHA1) -> Key:
+    """Return a service's newest key of one type."""
+    keys = Keytab.decode(keytab.read_bytes()).keys(PrincipalName.parse(name), REALM)
+    return next(key for _, key in keys if key.enctype == enctype)
 
 
 def code(action: Callable[[], object]) -> KrbCode | None:

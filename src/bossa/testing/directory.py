@@ -76,3 +76,7 @@ class Directory:
     def trust(self, realm: str, password: str, **fields: Any) -> None:
         """Trust another realm; ``fields`` as those of `trusts.TrustAdd`."""
         call(self._data, trusts.trust_add, trusts.TrustAdd(realm=realm, password=password, **fields))
+
+    def distrust(self, realm: str) -> None:
+        """Trust it no more."""
+        call(self._data, trusts.trust_remove, trusts.TrustNamed(realm))

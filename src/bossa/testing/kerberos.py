@@ -18,7 +18,7 @@ ADDRESS = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a realm answers, and which host names are its own: ``domain`` and all below it."""
+    """Where a realm answers, and which host names are its own: ``domain`` and all below it, none if that is ""."""
 
     realm: str
     domain: str
@@ -32,7 +32,7 @@ class Place:
 
     def domain_lines(self) -> list[str]:
         """Return its entries of ``[domain_realm]``."""
-        return [f"  {name} = {self.realm}" for name in (self.domain, f".{self.domain}")]
+        return [f"  {name} = {self.realm}" for name in (self.domain, f".{self.domain}") if self.domain]
 
 
 def krb5_conf(places: Sequence[Place], *libdefaults: str) -> str:

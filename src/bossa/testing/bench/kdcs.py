@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from bossa import opening
+from bossa.admin import accounts
+from bossa.directory import changes
 from bossa.testing.bench import machine
 from bossa.testing.bench.tickets import Users
 from bossa.testing.domain import Domain
@@ -16,6 +21,8 @@ from bossa.testing.tickets import Kdc
 REALM = "BOSSA.TEST"
 PASSWORD = "Of all who take part."
 WORKERS = 1
+# Services stored in one transaction.
+_BATCH = 10_000
 # What spares MIT's KDC a write, with fsync, at each success.
 TUNED = "disable_last_success = true\n    disable_lockout = true"
 
@@ -72,23 +79,33 @@ def _running(name: str, port: int, pid: int, people: Population) -> Running:
 
 
 @contextmanager
-def bossa(home: Path, people: Population, fill: Callable[[Domain, Sequence[str]], None]) -> Iterator[Running]:
-    """Run bossa until the block ends; ``fill`` puts many services into a domain that does not run."""
+def bossa(home: Path, people: Population) -> Iterator[Running]:
+    """Run bossa until the block ends."""
     home.mkdir()
     domain = Domain(home, workers=WORKERS)
     try:
         domain.start()
         for user in people.user_names:
             domain.directory.add_user(user, PASSWORD)
-        for service in people.service_names:
-            domain.directory.add_service(service)
-        if filler := list(people.filler):
-            domain.stop()
-            fill(domain, filler)
-            domain.restart()
+        domain.stop()
+        asyncio.run(_fill(domain.data, (*people.service_names, *people.filler)))
+        domain.restart()
         yield _running("bossa", domain.kdc_port, domain.server.pid, people)
     finally:
         domain.close()
+
+
+async def _fill(data: Path, names: Iterable[str]) -> None:
+    """Add services to a domain that does not run, as its command adds one, and store many at once."""
+    async with opening.offline(data) as office:
+        realm, maker, left = accounts.realm(office), accounts.key_maker(office), iter(names)
+        while batch := list(islice(left, _BATCH)):
+            items = []
+            for name in batch:
+                made = changes.new_service(realm, maker, name, office.now)
+                realm.apply(made)
+                items += made
+            await accounts.accounts(office).change(items)
 
 
 @contextmanager
