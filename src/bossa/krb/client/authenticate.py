@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bossa.crypto.enctypes import Key, string_to_key
+from bossa.crypto.enctypes import SUPPORTED, Key, string_to_key
 from bossa.krb.armor import challenge, check_answer, strengthened
 from bossa.krb.client.armored import Armor, arm, check_finished, make_armor, open_error, open_response
 from bossa.krb.client.ask import Ask, Exchange, KdcSaid, Setting, Wishes
-from bossa.krb.client.verify import check_request_seen, credential, open_part, read
+from bossa.krb.client.verify import check_request_seen, credential, open_part, read, told_key
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions
@@ -36,7 +36,7 @@ from bossa.krb.padata import (
     PaType,
     decode_etype_info2,
 )
-from bossa.krb.ticket import held_key, lock
+from bossa.krb.ticket import lock
 from bossa.krb.usages import Usage
 
 # RFC 3962 §4: as many as it says by default at least, and no more than a second's worth.
@@ -136,7 +136,7 @@ class _Turn:
         if armor is not None:
             response = open_response(armor, rep.padata, self.body.nonce)
             rep = check_finished(armor, response, rep)
-            strengthen = None if response.strengthen_key is None else held_key(response.strengthen_key)
+            strengthen = None if response.strengthen_key is None else told_key(response.strengthen_key)
         long_term = self._reply_key(rep)
         if armor is not None and self.key is not None:
             self._check_answer(armor, rep, self.key)
@@ -211,6 +211,8 @@ def choose_key(login: Login, hints: tuple[PaData, ...], etypes: tuple[int, ...])
 
 def _key(login: Login, entry: EtypeInfo2Entry) -> Key | None:
     """The key of one type, made of the password where there is one."""
+    if entry.etype not in SUPPORTED:
+        return None
     if not isinstance(login.secret, str):
         return next((key for key in login.secret if key.enctype == entry.etype), None)
     salt = login.realm + "".join(login.client.parts) if entry.salt is None else entry.salt
