@@ -15,7 +15,17 @@ from bossa.krb.ccache import CredentialCache
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.fast import Armored, unwrap
 from bossa.krb.keytab import Keytab
-from bossa.krb.messages import ApReq, KdcRep, KdcReq, KrbError, Ticket, decode_padata, find_padata
+from bossa.krb.messages import (
+    ApRep,
+    ApReq,
+    KdcRep,
+    KdcReq,
+    KrbError,
+    KrbPriv,
+    Ticket,
+    decode_padata,
+    find_padata,
+)
 from bossa.krb.names import PrincipalName, krbtgt
 from bossa.krb.padata import (
     KrbFastArmoredRep,
@@ -95,6 +105,17 @@ def test_a_cache_is_read_as_it_will_be_again(case):
     assert CredentialCache.decode(cache.encode()) == cache
     assert all(item.open_ticket().encode() == item.ticket for item in cache.tickets)
     assert len(cache.tickets) < len(cache.credentials)
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"), [("kpasswd-request", ApReq), ("kpasswd-reply", ApRep)], ids=["request", "reply"]
+)
+def test_the_messages_of_kpasswd_hold_two_messages(case, kind):
+    octets = golden(case)
+    size, version, first = (int.from_bytes(octets[at : at + 2], "big") for at in (0, 2, 4))
+    assert (size, version) == (len(octets), 1)
+    for decoder, part in ((kind, octets[6 : 6 + first]), (KrbPriv, octets[6 + first :])):
+        assert decoder.decode(part).encode() == part
 
 
 def keys(case: str, name: PrincipalName):

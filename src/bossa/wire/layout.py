@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-from bossa.wire.der import SEQUENCE, Codec, content, explicit, span, tlv
+from bossa.wire.der import SEQUENCE, Codec, content, span, tlv
 from bossa.wire.errors import WireError
 
 T = TypeVar("T")
@@ -73,17 +73,16 @@ def sequence(cls: Callable[..., T], *fields: Field, form: Form = PLAIN) -> Codec
     A value that holds its octets is written as them.
     """
     tag = None if form.application is None else 0x60 | form.application
-    write = _encoder(fields)
-    encode = write if tag is None else explicit(tag, Codec(_unread, write)).encode
-    decode = _decoder(cls, fields, form, tag)
+    decode, write = _decoder(cls, fields, form, tag), _encoder(fields)
+    encode = write if tag is None else _wrapped(tag, write)
     if form.raw:
         return Codec(decode, lambda value: value.raw or encode(value))  # type: ignore[attr-defined]
     return Codec(decode, encode)
 
 
-def _unread(data: bytes, pos: int, end: int) -> Any:
-    """The reading half of a codec that only writes."""
-    raise AssertionError("only written")
+def _wrapped(tag: int, write: Callable[[T], bytes]) -> Callable[[T], bytes]:
+    """Put what is written into a tag of its own."""
+    return lambda value: tlv(tag, write(value))
 
 
 def _prefix(fields: tuple[Field, ...]) -> bytes:
