@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, the code for the client, and the steps that led there; the last one decided."""
+    """Yes or no, the code for the client, and the steps that led there."""
 
     allowed: bool
     code: KrbCode | None
@@ -42,7 +42,9 @@ class Decision:
 
     @property
     def decisive(self) -> Step:
-        """The step that decided."""
+        """The step that decided: the last one, or the first for which a ticket is no evidence."""
+        if self.allowed and not self.forwardable:
+            return next(step for step in self.steps if not step.holds)
         return self.steps[-1]
 
 
@@ -234,7 +236,5 @@ def _target_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
 
 def _lists(names: tuple[str, ...], account: Account) -> bool:
     """Whether a list has the account, under any of its names."""
-    if not names:
-        return False
     own = {name.casefold() for name in (account.name, *account.names)}
     return any(name.casefold() in own for name in names)
