@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from bossa.crypto.enctypes import Key, random_key
+from bossa.directory.changes import remove_account
 from bossa.krb import ap
-from bossa.krb.client.password import ChangePasswdData
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import TicketFlags
 from bossa.krb.kdc.settings import KdcSettings
 from bossa.krb.kpasswd import CHANGE, SET, ChangeRequest, NotChanged, Replying, Result, Said, read, refused, reply
-from bossa.krb.messages import Authenticator, EncKrbPrivPart, EncryptionKey, HostAddress, KrbError
+from bossa.krb.messages import Authenticator, ChangePasswdData, EncKrbPrivPart, EncryptionKey, HostAddress, KrbError
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.private import open_private, seal_private
 from bossa.krb.usages import Usage
@@ -213,6 +213,17 @@ def test_words_belong_to_their_authenticator(site: Site, held: Credential, part:
     assert (error.said.result, error.code) == (Result.AUTHERROR, code)
 
 
+def test_numbers_that_begin_with_nothing_are_left_out(site: Site, held: Credential) -> None:
+    """What libkrb5 sends: 0 in the authenticator and in the words, and no time."""
+    subkey = random_key(18, site.random)
+    authenticator = Authenticator(
+        held.crealm, held.cname, None, 0, int(NOW), EncryptionKey(subkey.enctype, subkey.octets)
+    )
+    shown = ap.request(held.ticket, held.key, authenticator, Usage.AP_REQ_AUTHENTICATOR, site.random(16))
+    part = EncKrbPrivPart(NEW.encode(), None, None, None, HostAddress(2, bytes(4)))
+    assert taken(site, message(CHANGE, shown, seal_private(part, subkey, site.random(16)))).password == NEW
+
+
 @pytest.mark.parametrize("part", [{"timestamp": None}, {"seq_number": None}])
 def test_a_number_or_a_time_is_enough(site: Site, held: Credential, part: dict[str, Any]) -> None:
     assert taken(site, request(site, held, NEW.encode(), **part)[0])
@@ -240,6 +251,12 @@ def test_who_is_out_of_use_changes_nothing(site: Site, held: Credential, fields:
     site.change("alice", **fields)
     error = not_changed(site, request(site, held, NEW.encode())[0])
     assert (error.said.result, error.code) == (Result.AUTHERROR, code)
+
+
+def test_who_is_gone_changes_nothing(site: Site, held: Credential) -> None:
+    site.realm.apply(remove_account(site.realm, site.principal("alice").account))
+    error = not_changed(site, request(site, held, NEW.encode())[0])
+    assert (error.said.result, error.code) == (Result.AUTHERROR, KrbCode.C_PRINCIPAL_UNKNOWN)
 
 
 def test_an_expired_ticket_changes_nothing(site: Site, held: Credential) -> None:
