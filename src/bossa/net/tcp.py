@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
             # The client had gone before it was accepted.
             self._transport.abort()
             return
-        self.peer = Peer(*address[:2], local=transport.get_extra_info("sockname")[0])
+        self.peer = Peer(address[0], address[1], transport.get_extra_info("sockname")[0])
         self.active = self._loop.time()
         self._transport.set_write_buffer_limits(high=self._limits.buffer)
         if not self._server.admit(self):

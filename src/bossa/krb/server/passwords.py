@@ -58,44 +58,44 @@ class Passwords:
         self._clock = clock
         self._answers = Answers(clock, _KEEP_SECONDS)
         self._under_way: dict[bytes, asyncio.Task[bytes]] = {}
-        self._sending: set[asyncio.Task[None]] = set()
         self._making = asyncio.Semaphore(_AT_ONCE)
 
     def datagram(self, packet: bytes, peer: Peer, send: Send) -> None:
-        """Answer a UDP request, later."""
-        if len(self._sending) >= _MAX_PENDING:
-            metrics.add("bossa_krb_dropped_total", ("busy",))
-            return
-        task = asyncio.get_running_loop().create_task(self._send(packet, peer, send))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-
-    async def _send(self, packet: bytes, peer: Peer, send: Send) -> None:
-        answer = await self.message(packet, peer)
-        if answer is not None:
+        """Answer a UDP request, a verified one later."""
+        answer = self._begin(packet, peer)
+        if isinstance(answer, bytes):
             send(answer)
+        elif answer is not None:
+            # A bug in there is the loop's to log: asking for the result raises it.
+            answer.add_done_callback(lambda done: None if done.cancelled() else send(done.result()))
 
     async def message(self, packet: bytes, peer: Peer) -> bytes | None:
-        """Answer a request, with what it was answered before if it came before; None when there are too many."""
+        """Answer a TCP request."""
+        answer = self._begin(packet, peer)
+        # Who goes away does not stop it: another may wait for the same.
+        return await asyncio.shield(answer) if isinstance(answer, asyncio.Task) else answer
+
+    def _begin(self, packet: bytes, peer: Peer) -> bytes | asyncio.Task[bytes] | None:
+        """Return the answer to a request that is known or refused, else what makes it; None for one too many."""
         if (known := self._answers.find(packet)) is not None:
             return known
         key = hashlib.sha256(packet).digest()
-        task = self._under_way.get(key)
-        if task is None:
-            if len(self._under_way) >= _MAX_PENDING:
-                return None
-            task = self._under_way[key] = asyncio.get_running_loop().create_task(self._answer(packet, peer))
-            task.add_done_callback(lambda done: self._under_way.pop(key, None))
-        # Who goes away does not stop it: another may wait for the same.
-        return await asyncio.shield(task)
-
-    async def _answer(self, packet: bytes, peer: Peer) -> bytes:
-        realm, rules = self._accounts.realm, self.rules
+        if (task := self._under_way.get(key)) is not None:
+            return task
+        realm = self._accounts.realm
         try:
-            request = kpasswd.read(packet, realm, rules.settings, self._clock(), self._may_set)
+            request = kpasswd.read(packet, realm, self.rules.settings, self._clock(), self._may_set)
         except NotChanged as e:
             _refused(e, peer)
             return kpasswd.refused(e, realm.info.realm, self._replying(peer))
+        if len(self._under_way) >= _MAX_PENDING:
+            metrics.add("bossa_krb_dropped_total", ("busy",))
+            return None
+        task = self._under_way[key] = asyncio.get_running_loop().create_task(self._answer(packet, request, peer))
+        task.add_done_callback(lambda done: self._under_way.pop(key, None))
+        return task
+
+    async def _answer(self, packet: bytes, request: ChangeRequest, peer: Peer) -> bytes:
         said = await self._carry_out(request)
         _write_down(request, said, peer)
         answer = kpasswd.reply(request.caller, said, self._replying(peer))
@@ -149,7 +149,10 @@ def _sentence(reason: str) -> str:
 
 def _refused(error: NotChanged, peer: Peer) -> None:
     metrics.add("bossa_krb_password_changes_total", (error.said.result.name.lower(),))
-    log.warning("password not changed", rule=error.reason, host=peer.host)
+    if error.said.result is Result.MALFORMED and error.caller is None:
+        log.debug("request not understood", host=peer.host, why=error.reason)
+    else:
+        log.warning("password not changed", rule=error.reason, host=peer.host)
 
 
 def _write_down(request: ChangeRequest, said: Said, peer: Peer) -> None:
