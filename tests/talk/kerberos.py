@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from bossa.directory.passwords import PasswordPolicy
 from bossa.directory.realm import Principal, Realm
 from bossa.directory.trusts import Other
 from bossa.krb import ap
+from bossa.krb.client.ask import Exchange, Setting
 from bossa.krb.errors import KrbCode
 from bossa.krb.kdc.kdc import Kdc
 from bossa.krb.kdc.outcome import Outcome, Verdict
@@ -50,6 +51,8 @@ NOW = 1_800_000_000.25
 PASSWORD = "quiet music"
 TRUST_PASSWORD = "two administrators typed this"
 ADDRESS = "192.0.2.7"
+T = TypeVar("T")
+Name = str | PrincipalName | None
 
 
 @lru_cache(maxsize=512)
@@ -172,9 +175,7 @@ def as_req(site: Site, user: str | PrincipalName, *padata: PaData, **fields: Any
     return KdcReq(AS_REQ, padata, body(site, cname=cname, **fields)).encode()
 
 
-def log_in(
-    site: Site, user: str, *, key: Key | None = None, padata: tuple[PaData, ...] = (), **fields: Any
-) -> Credential:
+def log_in(site: Site, user: str, *padata: PaData, key: Key | None = None, **fields: Any) -> Credential:
     """Get a first ticket with a proof of the key."""
     own = key if key is not None else key_of(site, user)
     cname = fields.pop("cname", name(user))
@@ -207,7 +208,7 @@ HONEST = Asking()
 
 
 def tgs_req(
-    site: Site, held: Credential, sname: str | PrincipalName, *padata: PaData, asking: Asking = HONEST, **fields: Any
+    site: Site, held: Credential, sname: Name, *padata: PaData, asking: Asking = HONEST, **fields: Any
 ) -> bytes:
     """Write a TGS-REQ with a ticket."""
     wanted = name(sname, NameType.SRV_INST) if isinstance(sname, str) else sname
@@ -230,13 +231,30 @@ def show(site: Site, held: Credential, octets: bytes, asking: Asking = HONEST) -
     return ap.request(held.ticket, held.key, authenticator, asking.usage, site.random(16))
 
 
-def ask(site: Site, held: Credential, sname: str | PrincipalName, *padata: PaData, **fields: Any) -> Credential:
+def ask(site: Site, held: Credential, sname: Name, *padata: PaData, **fields: Any) -> Credential:
     """Get one more ticket with the one that is there."""
     asking = fields.get("asking", HONEST)
     outcome = site.say(tgs_req(site, held, sname, *padata, **fields))
     if asking.subkey is not None:
         return credential(outcome, asking.subkey, Usage.TGS_REP_SUBKEY)
     return credential(outcome, held.key, Usage.TGS_REP_SESSION)
+
+
+def drive(exchange: Exchange[T], *sites: Site) -> T:
+    """Let a client of ours speak with the KDCs of some realms until it has what it wants."""
+    by_name = {site.name: site for site in sites}
+    try:
+        asked = next(exchange)
+        while True:
+            asked = exchange.send(by_name[asked.realm].say(asked.message).reply)
+    except StopIteration as e:
+        found: T = e.value
+        return found
+
+
+def setting(site: Site) -> Setting:
+    """What a client of ours is told of the world."""
+    return Setting(site.now, site.random)
 
 
 def refusal(outcome: Outcome) -> KrbError:

@@ -96,11 +96,14 @@ class NotChanged(Exception):
         self.caller: Verified | None = None
 
     @classmethod
-    def of(cls, error: KdcError | WireError) -> NotChanged:
+    def of(cls, error: KdcError | WireError, caller: Verified | None = None) -> NotChanged:
         """What an error of a lower level comes to."""
         if isinstance(error, KdcError):
-            return cls(Said(Result.AUTHERROR), error.reason, code=error.code)
-        return cls(Said(Result.MALFORMED), str(error))
+            made = cls(Said(Result.AUTHERROR), error.reason, code=error.code)
+        else:
+            made = cls(Said(Result.MALFORMED), str(error))
+        made.caller = caller
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +128,11 @@ def read(packet: bytes, realm: Realm, settings: KdcSettings, now: float, may_set
         target, password = _wish(version, words, by, realm)
         _check_right(by, target, may_set)
         return ChangeRequest(by.name, _target(target, realm, caller), password, caller)
-    except (KdcError, WireError, NotChanged) as e:
-        refusal = e if isinstance(e, NotChanged) else NotChanged.of(e)
-        refusal.caller = caller
-        raise refusal from e.__cause__
+    except (KdcError, WireError) as e:
+        raise NotChanged.of(e, caller) from e
+    except NotChanged as e:
+        e.caller = caller
+        raise
 
 
 def _cut(packet: bytes) -> tuple[int, bytes, bytes]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from bossa.directory.realm import Principal
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions, PacOptions, TicketFlags
 from bossa.krb.kdc import evidence, s4u
-from bossa.krb.kdc.clients import check_account
+from bossa.krb.kdc.bits import RESOURCE_BASED, Flag, Option
+from bossa.krb.kdc.clients import check_account, folds
 from bossa.krb.kdc.evidence import Evidence
 from bossa.krb.kdc.header import Header, check_local, kdc_keys, read_pac, trusted_sid
 from bossa.krb.kdc.issue import Draft
@@ -20,22 +20,21 @@ from bossa.krb.kdc.pa_rep import pac_options
 from bossa.krb.kdc.s4u import Grant, S4uUser
 from bossa.krb.kdc.servers import Server
 from bossa.krb.kdc.times import Bounds, bounded_times
-from bossa.krb.kdc.turn import Turn, principal
+from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.messages import KdcReq, KdcReqBody
 from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.groups import filter_sids
 
-_RESOURCE_BASED = int(PacOptions.RESOURCE_BASED_CONSTRAINED_DELEGATION)
 # What a user's proof of a key was stays true when a service acts for the user.
-_PROOFS = int(TicketFlags.PRE_AUTHENT | TicketFlags.HW_AUTHENT)
+_PROOFS = Flag.PRE_AUTHENT | Flag.HW_AUTHENT
 
 
 def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, server: Server) -> Draft:
     """Let a service have a ticket to itself for a user; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
     body, part = req.body, header.part
-    _name_actor(turn, asked.text)
-    account = _asking_account(turn, header)
-    user = s4u.find_user(turn.realm, asked, fold=bool(body.kdc_options & KdcOptions.CANONICALIZE))
+    _name_actor(turn, Party(asked.name, asked.realm))
+    user = s4u.find_user(turn.realm, asked, fold=folds(body))
+    account = _asking_account(turn, header, user)
     case = s4u.SelfCase(
         asked=asked,
         header=part,
@@ -56,7 +55,7 @@ def draft_by_proxy(turn: Turn, req: KdcReq, header: Header, server: Server) -> D
     assert body.sname is not None
     middle = check_local(turn, header)
     shown = _evidence(turn, body, header, middle)
-    _name_actor(turn, principal(shown.cname, shown.crealm))
+    _name_actor(turn, Party(shown.cname, shown.crealm))
     case = evidence.ProxyCase(
         evidence=shown,
         header=header.part,
@@ -65,27 +64,30 @@ def draft_by_proxy(turn: Turn, req: KdcReq, header: Header, server: Server) -> D
         target=server.principal,
         user=evidence.find_delegated(turn.realm, shown),
         pac=_filtered(shown, header),
-        resource_based=bool(pac_options(req.padata) & _RESOURCE_BASED),
+        resource_based=bool(pac_options(req.padata) & RESOURCE_BASED),
     )
     grant = evidence.proxy_ticket(turn.realm, case, turn.now)
     return _draft(turn, body, grant, flags=shown.part.flags & _PROOFS)
 
 
-def _name_actor(turn: Turn, user: str) -> None:
+def _name_actor(turn: Turn, user: Party) -> None:
     """Note that the client of the header acts for a user, whom the log names as the client."""
     turn.delegated_by, turn.client = turn.client, user
 
 
-def _asking_account(turn: Turn, header: Header) -> Principal | None:
-    """Return the account of the service that asks: of ours, even where its ticket comes from the user's realm.
+def _asking_account(turn: Turn, header: Header, user: Principal | None) -> Principal | None:
+    """Return the account of the service that asks: ours too where the realm of a foreign user sends it back.
 
     [MS-SFU] 4.2: the last step across realms.
     """
-    if header.trust is None or header.part.crealm != turn.realm.info.realm:
+    service = header.part
+    if header.trust is None or service.crealm != turn.realm.info.realm:
         return check_local(turn, header)
-    found = turn.realm.find(header.part.cname.text)
+    if user is not None:
+        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"{service.cname.text} asks by way of others for a user of ours")
+    found = turn.realm.find(service.cname.text)
     if found is None:
-        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {header.part.cname.text!r} is gone")
+        raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {service.cname.text!r} is gone")
     check_account(found.account, turn.now)
     return found
 
@@ -112,14 +114,14 @@ def _filtered(shown: Evidence, header: Header) -> PacContent:
 
 def _draft(turn: Turn, body: KdcReqBody, grant: Grant, *, flags: int) -> Draft:
     """Say what the ticket will say.  The user never asked for it to be renewed, forwarded or proxied."""
-    if grant.forwardable and body.kdc_options & KdcOptions.FORWARDABLE:
-        flags |= TicketFlags.FORWARDABLE
+    if grant.forwardable and body.kdc_options & Option.FORWARDABLE:
+        flags |= Flag.FORWARDABLE
     turn.reason = grant.decision.decisive.words
     bounds = Bounds(turn.settings.max_life, endtime=grant.endtime, renew_till=0)
     return Draft(
         crealm=grant.crealm,
         cname=grant.cname,
-        flags=flags | TicketFlags.TRANSITED_POLICY_CHECKED,
+        flags=flags | Flag.TRANSITED_POLICY_CHECKED,
         times=bounded_times(turn, body, bounds, authtime=grant.authtime),
         pac=grant.pac,
         transited=grant.transited,

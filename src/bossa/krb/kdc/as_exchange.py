@@ -12,8 +12,8 @@ from __future__ import annotations
 from bossa.directory.account import Account
 from bossa.krb import fast
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions, TicketFlags
-from bossa.krb.kdc.clients import Client, check_account, check_lock, check_password_age, find_client
+from bossa.krb.kdc.bits import Flag, Option
+from bossa.krb.kdc.clients import Client, check_account, check_lock, check_password_age, find_client, folds
 from bossa.krb.kdc.header import open_armor
 from bossa.krb.kdc.issue import NO_LAST_REQ, Draft, Envelope, seal, session_key, write_reply
 from bossa.krb.kdc.outcome import Demand
@@ -21,7 +21,7 @@ from bossa.krb.kdc.pa_rep import asks_for_checksum, known_pac_options
 from bossa.krb.kdc.preauth import Proof, authenticate
 from bossa.krb.kdc.servers import Server, check_server, get_server
 from bossa.krb.kdc.times import FOREVER, Bounds, Times, first_times
-from bossa.krb.kdc.turn import Turn, principal
+from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.messages import AS_REP, KdcReq, KdcReqBody, LastReq, find_padata
 from bossa.krb.names import ANONYMOUS
 from bossa.krb.pac.content import PacContent
@@ -33,14 +33,11 @@ from bossa.krb.usages import Usage
 # RFC 4120 §5.4.2, LastReq: when the password, and when the account, comes to its end.
 _PASSWORD_ENDS, _ACCOUNT_ENDS = 6, 7
 _ASKED_FOR = (
-    (KdcOptions.FORWARDABLE, TicketFlags.FORWARDABLE),
-    (KdcOptions.PROXIABLE, TicketFlags.PROXIABLE),
+    (Option.FORWARDABLE, Flag.FORWARDABLE),
+    (Option.PROXIABLE, Flag.PROXIABLE),
 )
-_POSTDATED = int(KdcOptions.POSTDATED | KdcOptions.ALLOW_POSTDATE)
 # RFC 4120 §3.1.3: these are about a ticket that one has already.
-_WITH_A_TICKET = int(
-    KdcOptions.FORWARDED | KdcOptions.PROXY | KdcOptions.RENEW | KdcOptions.VALIDATE | KdcOptions.ENC_TKT_IN_SKEY
-)
+_WITH_A_TICKET = Option.FORWARDED | Option.PROXY | Option.RENEW | Option.VALIDATE | Option.ENC_TKT_IN_SKEY
 
 
 def as_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
@@ -52,8 +49,7 @@ def as_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
     client = find_client(turn, body)
     if isinstance(client, Demand):
         return client
-    fold = bool(body.kdc_options & KdcOptions.CANONICALIZE)
-    server = get_server(turn, body.sname, fold=fold)
+    server = get_server(turn, body.sname, fold=folds(body))
     check_account(client.account, turn.now)
     check_lock(client.account, turn.now)
     check_server(server, turn.now)
@@ -76,9 +72,9 @@ def _inner(turn: Turn, outer: KdcReq) -> KdcReq:
 
 def _check_options(body: KdcReqBody) -> None:
     """Refuse what no ticket of ours can be.  RFC 4120 §3.1.3, RFC 8062 §4.1"""
-    if body.kdc_options & _POSTDATED:
+    if body.kdc_options & Option.ANY_POSTDATING:
         raise KdcError(KrbCode.CANNOT_POSTDATE, "no ticket is postdated here")
-    if body.kdc_options & KdcOptions.REQUEST_ANONYMOUS or (body.cname and body.cname.parts == ANONYMOUS.parts):
+    if body.kdc_options & Option.REQUEST_ANONYMOUS or (body.cname and body.cname.parts == ANONYMOUS.parts):
         raise KdcError(KrbCode.BADOPTION, "nobody is anonymous here")
     if body.kdc_options & _WITH_A_TICKET:
         raise KdcError(KrbCode.BADOPTION, "options that need a ticket came without one")
@@ -89,8 +85,8 @@ def _issue(turn: Turn, req: KdcReq, client: Client, server: Server, proof: Proof
     session = session_key(turn, req.body.etypes, server)
     draft = _draft(turn, req, client, server, proof)
     part, sealed = seal(turn, draft, server, session)
-    turn.client = principal(client.name, turn.realm.info.realm)
-    turn.service = principal(server.name, turn.realm.info.realm)
+    turn.client = Party(client.name, turn.realm.info.realm)
+    turn.service = Party(server.name, turn.realm.info.realm)
     envelope = Envelope(
         AS_REP,
         proof.key,
@@ -127,14 +123,14 @@ def _bounds(turn: Turn, account: Account, server: Server) -> Bounds:
 
 def _flags(req: KdcReq, account: Account, times: Times) -> int:
     """Return the flags of a first ticket; a sensitive user's goes no further.  RFC 4120 §2, [MS-KILE] 3.3.5.1"""
-    flags = int(TicketFlags.INITIAL)
+    flags = Flag.INITIAL
     if not account.sensitive:
         for option, flag in _ASKED_FOR:
             flags |= flag if req.body.kdc_options & option else 0
     if times.renew_till is not None:
-        flags |= TicketFlags.RENEWABLE
+        flags |= Flag.RENEWABLE
     if asks_for_checksum(req.padata):
-        flags |= TicketFlags.ENC_PA_REP
+        flags |= Flag.ENC_PA_REP
     return flags
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bossa.directory.account import Account, Kind, RealmInfo
 from bossa.directory.realm import Principal
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions
+from bossa.krb.kdc.bits import Option
 from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.messages import KdcReqBody
@@ -43,15 +43,19 @@ def find_client(turn: Turn, body: KdcReqBody) -> Client | Demand:
     elsewhere = is_elsewhere(turn.realm.info, body)
     if elsewhere:
         return Demand(KrbCode.WRONG_REALM, f"the client is of {body.realm}, not of {turn.realm.info.realm}")
-    fold = bool(body.kdc_options & KdcOptions.CANONICALIZE)
-    return _client(turn, body.cname.text, body.cname, fold=fold)
+    return _client(turn, body.cname.text, body.cname, fold=folds(body))
 
 
 def is_elsewhere(info: RealmInfo, body: KdcReqBody) -> bool:
     """Say whether a request is for another realm; in lower case ours is ours where names are put right."""
     if body.realm == info.realm:
         return False
-    return not body.kdc_options & KdcOptions.CANONICALIZE or not is_ours(info, body.realm)
+    return not folds(body) or not is_ours(info, body.realm)
+
+
+def folds(body: KdcReqBody) -> bool:
+    """Say whether a client lets us put names right, letter case among it.  RFC 6806 §3"""
+    return bool(body.kdc_options & Option.CANONICALIZE)
 
 
 def is_ours(info: RealmInfo, name: str) -> bool:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from bossa.crypto.enctypes import BadIntegrity, Key
-from bossa.directory.account import KRBTGT
+from bossa.directory.account import KRBTGT, Kind
 from bossa.directory.realm import OpenTrust, Principal, Version
 from bossa.directory.sid import Sid
 from bossa.krb import ap
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.kdc.clients import check_account
 from bossa.krb.kdc.opened import Kept
-from bossa.krb.kdc.turn import Turn
+from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.messages import (
     ApReq,
     EncTicketPart,
@@ -74,7 +74,7 @@ def open_header(turn: Turn, outer: KdcReq) -> Header:
     shown = ApReq.decode(value)
     issuer = _issuer(turn, shown.ticket)
     kept = _open(turn, shown.ticket, issuer)
-    turn.client = kept.opened.part.cname.text + "@" + kept.opened.part.crealm
+    turn.client = Party(kept.opened.part.cname, kept.opened.part.crealm)
     verified = ap.open_request(
         shown, kept.opened, Usage.TGS_REQ_AUTHENTICATOR, turn.now, turn.settings.skew, host=_host(turn, kept)
     )
@@ -150,7 +150,7 @@ def _issuer(turn: Turn, ticket: Ticket) -> _Issuer:
             raise KdcError(KrbCode.NOT_US, f"{ticket.realm} is not trusted to send clients")
         return _Issuer(trust.by_kvno(*when), trust, is_tgt)
     found = realm.krbtgt if is_tgt else realm.find(ticket.sname.text)
-    if found is None or ticket.realm != realm.info.realm:
+    if found is None or ticket.realm != realm.info.realm or is_tgt != (found.account.kind is Kind.KRBTGT):
         raise KdcError(KrbCode.NOT_US, f"the ticket is for {ticket.sname.text}@{ticket.realm}")
     return _Issuer(found.by_kvno(*when), None, is_tgt)
 

@@ -19,7 +19,7 @@ from bossa.krb.kdc.opened import OpenTickets
 from bossa.krb.kdc.outcome import Demand, Outcome, Verdict
 from bossa.krb.kdc.settings import KdcSettings
 from bossa.krb.kdc.tgs_exchange import tgs_exchange
-from bossa.krb.kdc.turn import Random, Turn
+from bossa.krb.kdc.turn import Party, Random, Turn
 from bossa.krb.messages import AS_REQ, TGS_REQ, KdcReq, KrbError, PaData, encode_padata
 from bossa.krb.names import krbtgt
 from bossa.wire.errors import WireError
@@ -70,12 +70,16 @@ def _outcome(turn: Turn, reply: bytes, verdict: Verdict, code: KrbCode | None, r
         verdict,
         code,
         turn.exchange,
-        turn.client,
-        turn.service,
+        _text(turn.client),
+        _text(turn.service),
         reason,
-        delegated_by=turn.delegated_by,
+        delegated_by=_text(turn.delegated_by),
         account=turn.account,
     )
+
+
+def _text(party: Party | None) -> str:
+    return party.text if party is not None else ""
 
 
 def _refused(turn: Turn, code: KrbCode, reason: str, e_data: bytes) -> Outcome:

@@ -8,13 +8,12 @@ KDC can do.  [MS-KILE] 3.3.5.7: of PA-PAC-OPTIONS, what the KDC knows too.
 from __future__ import annotations
 
 from bossa.crypto.enctypes import Key
-from bossa.krb.flags import PacOptions
+from bossa.krb.kdc.bits import RESOURCE_BASED
 from bossa.krb.messages import CheckSum, PaData, find_padata
 from bossa.krb.padata import PaPacOptions, PaType
 from bossa.krb.usages import Usage
 
 _FAST_IS_SPOKEN = PaData(PaType.FX_FAST, b"")
-_RESOURCE_BASED = int(PacOptions.RESOURCE_BASED_CONSTRAINED_DELEGATION)
 
 
 def asks_for_checksum(padata: tuple[PaData, ...]) -> bool:
@@ -36,5 +35,5 @@ def pac_options(padata: tuple[PaData, ...]) -> int:
 
 def known_pac_options(padata: tuple[PaData, ...]) -> tuple[PaData, ...]:
     """Return of the client's options those that we know, for the encrypted part.  [MS-SFU] 3.2.5.2"""
-    known = pac_options(padata) & _RESOURCE_BASED
+    known = pac_options(padata) & RESOURCE_BASED
     return (PaData(PaType.PAC_OPTIONS, PaPacOptions(known).encode()),) if known else ()

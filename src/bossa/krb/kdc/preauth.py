@@ -17,7 +17,7 @@ from bossa.directory.realm import Principal, Version
 from bossa.krb import fast
 from bossa.krb.armor import answer, check_challenge
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import TicketFlags
+from bossa.krb.kdc.bits import Flag
 from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.messages import EncryptedData, KdcReq, PaData, find_padata
@@ -51,7 +51,7 @@ def authenticate(turn: Turn, req: KdcReq, principal: Principal) -> Proof | Deman
     except BadIntegrity:
         name = principal.account.name
         return _demand(turn, req, version, KrbCode.PREAUTH_FAILED, f"the proof of {name} was made with another key")
-    return Proof(key, version.kvno, TicketFlags.PRE_AUTHENT, (told, *told_back))
+    return Proof(key, version.kvno, Flag.PRE_AUTHENT, (told, *told_back))
 
 
 def _mechanism(turn: Turn) -> int:

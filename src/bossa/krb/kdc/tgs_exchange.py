@@ -12,10 +12,10 @@ from __future__ import annotations
 from bossa.directory.realm import OpenTrust, Principal
 from bossa.krb import fast
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.kdc.acting import draft_by_proxy, draft_to_self
 from bossa.krb.kdc.authdata import carried
-from bossa.krb.kdc.clients import is_elsewhere
+from bossa.krb.kdc.bits import Flag, Option
+from bossa.krb.kdc.clients import folds, is_elsewhere
 from bossa.krb.kdc.evidence import check_options as check_evidence
 from bossa.krb.kdc.header import Header, check_local, open_armor, open_header, read_pac
 from bossa.krb.kdc.issue import Draft, Envelope, seal, session_key, write_reply
@@ -25,25 +25,18 @@ from bossa.krb.kdc.referral import find_referral
 from bossa.krb.kdc.s4u import S4uUser, requested_user
 from bossa.krb.kdc.servers import Server, check_server, find_server, get_server
 from bossa.krb.kdc.times import Times, later_times, renewed_times
-from bossa.krb.kdc.turn import Turn, principal
+from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.kdc.user_to_user import find_session
 from bossa.krb.messages import TGS_REP, HostAddress, KdcReq, KdcReqBody
 from bossa.krb.pac.groups import is_wanted
 from bossa.krb.usages import Usage
 
 # What a new ticket has because the old one had it.  RFC 4120 §3.3.3
-_KEPT = int(
-    TicketFlags.FORWARDED
-    | TicketFlags.PROXY
-    | TicketFlags.PRE_AUTHENT
-    | TicketFlags.HW_AUTHENT
-    | TicketFlags.ENC_PA_REP
-)
+_KEPT = Flag.FORWARDED | Flag.PROXY | Flag.PRE_AUTHENT | Flag.HW_AUTHENT | Flag.ENC_PA_REP
 _ASKED_FOR = (
-    (KdcOptions.FORWARDABLE, TicketFlags.FORWARDABLE),
-    (KdcOptions.PROXIABLE, TicketFlags.PROXIABLE),
+    (Option.FORWARDABLE, Flag.FORWARDABLE),
+    (Option.PROXIABLE, Flag.PROXIABLE),
 )
-_POSTDATED = int(KdcOptions.POSTDATED | KdcOptions.ALLOW_POSTDATE)
 
 
 def tgs_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
@@ -56,9 +49,9 @@ def tgs_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
     if is_elsewhere(turn.realm.info, body):
         raise KdcError(KrbCode.WRONG_REALM, f"a ticket of {body.realm} is asked for, this is {turn.realm.info.realm}")
     asked = requested_user(req.padata, body.nonce, header.verified)
-    if asked is not None or body.kdc_options & KdcOptions.CNAME_IN_ADDL_TKT:
+    if asked is not None or body.kdc_options & Option.CNAME_IN_ADDL_TKT:
         return _acting(turn, req, header, asked)
-    if body.kdc_options & KdcOptions.RENEW:
+    if body.kdc_options & Option.RENEW:
         return _renew(turn, req, header)
     return _further(turn, req, header)
 
@@ -76,28 +69,28 @@ def _inner(turn: Turn, outer: KdcReq, header: Header) -> KdcReq:
 def _check_options(body: KdcReqBody, header: Header) -> None:
     """Refuse what no ticket of ours can be, and what the ticket shown does not allow.  RFC 4120 §3.3.3"""
     options, flags = body.kdc_options, header.part.flags
-    if options & _POSTDATED:
+    if options & Option.ANY_POSTDATING:
         raise KdcError(KrbCode.CANNOT_POSTDATE, "no ticket is postdated here")
-    if options & KdcOptions.VALIDATE:
+    if options & Option.VALIDATE:
         raise KdcError(KrbCode.BADOPTION, "no ticket is postdated here, so none has to be validated")
-    if options & KdcOptions.REQUEST_ANONYMOUS:
+    if options & Option.REQUEST_ANONYMOUS:
         raise KdcError(KrbCode.BADOPTION, "nobody is anonymous here")
-    if options & KdcOptions.FORWARDED and not flags & TicketFlags.FORWARDABLE:
+    if options & Option.FORWARDED and not flags & Flag.FORWARDABLE:
         raise KdcError(KrbCode.BADOPTION, "the ticket is not forwardable")
-    if options & KdcOptions.PROXY and not flags & TicketFlags.PROXIABLE:
+    if options & Option.PROXY and not flags & Flag.PROXIABLE:
         raise KdcError(KrbCode.BADOPTION, "the ticket is not proxiable")
-    if not header.is_tgt and not options & KdcOptions.RENEW:
+    if not header.is_tgt and not options & Option.RENEW:
         raise KdcError(KrbCode.NOT_US, f"a ticket for {header.verified.ticket.ticket.sname.text} grants no tickets")
 
 
 def _further(turn: Turn, req: KdcReq, header: Header) -> bytes:
     """Give a client one more ticket.  RFC 4120 §3.3.3"""
     body = req.body
-    if body.kdc_options & KdcOptions.ENC_TKT_IN_SKEY:
+    if body.kdc_options & Option.ENC_TKT_IN_SKEY:
         server = find_session(turn, body)
     else:
         server = _target(turn, body, came_over=header.trust)
-    if body.kdc_options & KdcOptions.PROXY and server.is_tgs:
+    if body.kdc_options & Option.PROXY and server.is_tgs:
         raise KdcError(KrbCode.BADOPTION, "a proxy has no ticket that grants tickets")
     return _issue(turn, req, header, server, _draft(turn, body, header, server))
 
@@ -143,7 +136,7 @@ def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
     draft = Draft(
         crealm=part.crealm,
         cname=part.cname,
-        flags=part.flags & ~TicketFlags.INITIAL,
+        flags=part.flags & ~Flag.INITIAL,
         times=renewed_times(turn, part),
         pac=read_pac(turn, header, client),
         transited=part.transited,
@@ -163,7 +156,7 @@ def _target(turn: Turn, body: KdcReqBody, *, came_over: OpenTrust | None) -> Ser
 
 
 def _named(turn: Turn, body: KdcReqBody, *, came_over: OpenTrust | None) -> Server:
-    fold = bool(body.kdc_options & KdcOptions.CANONICALIZE)
+    fold = folds(body)
     if fold and body.sname is not None and find_server(turn.realm, body.sname, fold=True) is None:
         referral = find_referral(turn.realm, body.sname, came_over=came_over)
         if referral is not None:
@@ -174,22 +167,22 @@ def _named(turn: Turn, body: KdcReqBody, *, came_over: OpenTrust | None) -> Serv
 def _flags(body: KdcReqBody, header: Header, client: Principal | None, times: Times) -> int:
     """Return the flags of a further ticket.  RFC 4120 §2 and §3.3.3, [MS-KILE] 3.3.5.1"""
     options, had = body.kdc_options, header.part.flags
-    flags = had & _KEPT | TicketFlags.TRANSITED_POLICY_CHECKED
+    flags = had & _KEPT | Flag.TRANSITED_POLICY_CHECKED
     if client is None or not client.account.sensitive:
         for option, flag in _ASKED_FOR:
             flags |= had & flag if options & option else 0
-    if options & KdcOptions.FORWARDED:
-        flags |= TicketFlags.FORWARDED
-    if options & KdcOptions.PROXY:
-        flags |= TicketFlags.PROXY
+    if options & Option.FORWARDED:
+        flags |= Flag.FORWARDED
+    if options & Option.PROXY:
+        flags |= Flag.PROXY
     if times.renew_till is not None:
-        flags |= TicketFlags.RENEWABLE
+        flags |= Flag.RENEWABLE
     return flags
 
 
 def _addresses(body: KdcReqBody, header: Header) -> tuple[HostAddress, ...]:
     """Return where a ticket may be used from: as before, unless it goes to others.  RFC 4120 §3.3.3"""
-    if body.kdc_options & (KdcOptions.FORWARDED | KdcOptions.PROXY):
+    if body.kdc_options & (Option.FORWARDED | Option.PROXY):
         return body.addresses
     return header.part.caddr
 
@@ -198,7 +191,7 @@ def _issue(turn: Turn, req: KdcReq, header: Header, server: Server, draft: Draft
     """Make ticket and reply, under the subkey if the client chose one.  RFC 4120 §5.4.2"""
     verified = header.verified
     part, sealed = seal(turn, draft, server, session_key(turn, req.body.etypes, server))
-    turn.service = principal(server.name, turn.realm.info.realm)
+    turn.service = Party(server.name, turn.realm.info.realm)
     key, usage = verified.session, Usage.TGS_REP_SESSION
     if verified.subkey is not None:
         key, usage = verified.subkey, Usage.TGS_REP_SUBKEY

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions, TicketFlags
+from bossa.krb.kdc.bits import Flag, Option
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.messages import EncTicketPart, KdcReqBody
 
@@ -42,14 +42,14 @@ def first_times(turn: Turn, body: KdcReqBody, bounds: Bounds) -> Times:
 
 def later_times(turn: Turn, body: KdcReqBody, header: EncTicketPart, life: int) -> Times:
     """Return the times of a ticket that is got with another.  RFC 4120 §3.3.3"""
-    renew_till = header.renew_till if header.flags & TicketFlags.RENEWABLE else None
+    renew_till = header.renew_till if header.flags & Flag.RENEWABLE else None
     bounds = Bounds(life, header.endtime, renew_till if renew_till is not None else 0)
     return bounded_times(turn, body, bounds, authtime=header.authtime)
 
 
 def renewed_times(turn: Turn, header: EncTicketPart) -> Times:
     """Return the times of a ticket that goes on: as long as before, not past its last day.  RFC 4120 §2.3"""
-    if not header.flags & TicketFlags.RENEWABLE or header.renew_till is None:
+    if not header.flags & Flag.RENEWABLE or header.renew_till is None:
         raise KdcError(KrbCode.BADOPTION, "the ticket is not renewable")
     now = turn.seconds
     if header.renew_till <= now:
@@ -74,8 +74,8 @@ def bounded_times(turn: Turn, body: KdcReqBody, bounds: Bounds, *, authtime: int
 
 def _renewal_asked(body: KdcReqBody, wanted: int, endtime: int) -> int:
     """Return until when the client would renew; 0 when it would not.  RFC 4120 §5.4.1 RENEWABLE-OK"""
-    if body.kdc_options & KdcOptions.RENEWABLE:
+    if body.kdc_options & Option.RENEWABLE:
         return body.rtime or FOREVER
-    if body.kdc_options & KdcOptions.RENEWABLE_OK and wanted > endtime:
+    if body.kdc_options & Option.RENEWABLE_OK and wanted > endtime:
         return wanted
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bossa.directory.realm import Realm
 from bossa.krb.fast import Armored
@@ -18,6 +19,18 @@ from bossa.krb.messages import KdcReqBody
 from bossa.krb.names import PrincipalName
 
 Random = Callable[[int], bytes]
+
+
+class Party(NamedTuple):
+    """A principal for the log; its text is made when it is needed."""
+
+    name: PrincipalName
+    realm: str
+
+    @property
+    def text(self) -> str:
+        """The name with its realm."""
+        return f"{self.name.text}@{self.realm}"
 
 
 @dataclass(slots=True)
@@ -35,19 +48,21 @@ class Turn:
     # The request that counts: under armor the inner one.  RFC 6113 §5.4.2
     body: KdcReqBody | None = None
     armored: Armored | None = None
-    client: str = ""
-    service: str = ""
+    # Who asks for what, and who acts for whom, by the words of request and tickets.
+    client: Party | None = None
+    service: Party | None = None
+    delegated_by: Party | None = None
+    # The account whose wrong passwords count.
     account: str = ""
-    delegated_by: str = ""
     reason: str = ""
 
     def take(self, body: KdcReqBody) -> None:
         """Note whom a request is from and what it is for, by its own words."""
         self.body = body
         if body.cname is not None:
-            self.client = principal(body.cname, body.realm)
+            self.client = Party(body.cname, body.realm)
         if body.sname is not None:
-            self.service = principal(body.sname, body.realm)
+            self.service = Party(body.sname, body.realm)
 
     @property
     def seconds(self) -> int:
@@ -58,8 +73,3 @@ class Turn:
     def microseconds(self) -> int:
         """What of the moment is beyond whole seconds."""
         return int(self.now % 1 * 1_000_000)
-
-
-def principal(name: PrincipalName, realm: str) -> str:
-    """Return a name with its realm, for the log."""
-    return f"{name.text}@{realm}"

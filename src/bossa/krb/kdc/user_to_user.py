@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bossa.krb.ap import check_times
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import KdcOptions
+from bossa.krb.kdc.clients import folds
 from bossa.krb.kdc.header import open_tgt
 from bossa.krb.kdc.servers import Server, check_server, get_server
 from bossa.krb.kdc.turn import Turn
@@ -25,7 +25,7 @@ def find_session(turn: Turn, body: KdcReqBody) -> Server:
     opened = open_tgt(turn, body.additional_tickets[0]).opened
     check_times(opened.part, turn.now, turn.settings.skew)
     name = body.sname if body.sname is not None else opened.part.cname
-    server = get_server(turn, name, fold=bool(body.kdc_options & KdcOptions.CANONICALIZE))
+    server = get_server(turn, name, fold=folds(body))
     if not _is_of(turn, opened.part, server):
         raise KdcError(KrbCode.SERVER_NOMATCH, f"the other ticket is {opened.part.cname.text}'s, not {name.text}'s")
     check_server(server, turn.now, by_session_key=True)
