@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from bossa.crypto.enctypes import BadIntegrity, Key
+from bossa.directory.sid import ASSERTED_BY_SERVICE
 from bossa.krb import ticket as tickets
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
@@ -21,7 +22,7 @@ from bossa.krb.kdc.s4u import Grant, refusal, service_party
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import MAX_SERVICES, DelegationInfo
-from bossa.krb.pac.groups import delegation_info
+from bossa.krb.pac.groups import delegation_info, sids
 from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.verify import client_text, verify_service, verify_user_across
 from bossa.wire import WireError
@@ -212,8 +213,18 @@ def _decide(case: ProxyCase, now: float) -> Decision:
         service_party(case.header, case.middle.account if case.middle is not None else None),
         target if case.target is None else Party.of(case.target.account),
         user if case.user is None else Party.of(case.user.account),
-        ProxyRequest(case.evidence.forwardable, case.resource_based, now),
+        ProxyRequest(case.evidence.forwardable, case.resource_based, _by_transition(case.pac), now),
     )
+
+
+def _by_transition(content: PacContent) -> bool:
+    """Whether the service that shows a ticket made it itself (S4U2Self); after the first hop others answer for that."""
+    if _delegation_info(content) is not None:
+        return False
+    try:
+        return ASSERTED_BY_SERVICE in sids(content)
+    except WireError as e:
+        raise KdcError(KrbCode.BADOPTION, f"the evidence's groups cannot be read: {e}") from e
 
 
 def _pac(case: ProxyCase, ours: str) -> PacContent:
