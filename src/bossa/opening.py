@@ -22,7 +22,6 @@ from bossa.config.errors import ConfigError
 from bossa.config.load import find, load
 from bossa.config.settings import Settings
 from bossa.crypto.sealed import KEY_SIZE, Seal, Unsealable
-from bossa.directory.accounts import Accounts
 from bossa.directory.keys import RealmRules
 from bossa.directory.passwords import PasswordPolicy
 from bossa.directory.ports import DirectoryFailed
@@ -40,6 +39,7 @@ from bossa.dns.server.service import Names
 from bossa.dns.tsig import Algorithm, Key
 from bossa.files import atomic
 from bossa.files.sqlite import DatabaseRefused
+from bossa.krb.server.accounts import Accounts
 from bossa.net.control import AlreadyServed
 from bossa.net.holder import CannotListen
 from bossa.store.errors import EngineFailed, UnknownForm
@@ -241,7 +241,7 @@ def _open_office(data: Path, exits: ExitStack) -> Office:
     exits.callback(editing.cancel)
     stored = RealmRows(engine)
     accounts = Accounts(load_realm(stored, seal), stored, _tell_nobody)
-    return Office(**office_parts(served, data, settings, seal, engine), accounts=accounts)
+    return Office(**office_parts(served, data, settings, seal, engine), accounts=accounts, editing=accounts.editing)
 
 
 def _to_nobody(delta: bytes) -> None:

@@ -13,15 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from bossa.directory import changes
+from bossa.directory.ports import DirectoryFailed
 from bossa.dns.errors import StoreFailed
 from bossa.dns.ports import ZoneOptions
 from bossa.files.sqlite import DatabaseBusy
+from bossa.krb.server.accounts import Accounts
 from bossa.store.engine import Engine
 from bossa.store.errors import EngineFailed
 from bossa.store.operations import Changed, Operation, Query, page, put, replace, revision
+from bossa.store.realm import RealmRows
 from bossa.store.sqlite import SqliteEngine
 from bossa.store.zones import ZoneRows
 from tests.contract.specimens import APEX, add_host, fresh_zone
+from tests.unit.directory.specimens import found_realm, make_maker, password
 
 S = "share/x"
 
@@ -252,4 +257,30 @@ def test_backup_onto_a_full_disk_leaves_nothing_and_the_store_works(tmp_path: Pa
         asyncio.run(engine.backup(tmp_path / "taken"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bossa.db", "bossa.db-wal", "taken"]
     assert asyncio.run(engine.run(put(S, [(b"a", b"")]))) == 2
+    engine.close()
+
+
+def test_full_database_is_the_ports_directory_failed_and_every_password_as_before(tmp_path: Path) -> None:
+    engine = SqliteEngine.open(tmp_path / "bossa.db")
+    stored = RealmRows(engine)
+    realm, maker = found_realm(), make_maker()
+    accounts = Accounts(realm, stored, lambda items: None)
+
+    async def scene() -> None:
+        await stored.put(realm.items())
+        before = list(realm.items())
+        await engine.run(_limit_pages(await engine.run(_limit_pages(0))))
+        users = [f"user{n}" for n in range(100)]
+        items = [item for name in users for item in changes.new_user(realm, maker, name, password("x" * 8))]
+        found = realm.find("alice")
+        assert found is not None
+        with pytest.raises(DirectoryFailed, match="no space left"):
+            await accounts.change([*changes.set_password(realm, maker, found, password("another")), *items])
+        assert list(realm.items()) == before
+        assert dict(stored.items()) == dict(before)
+        await engine.run(_limit_pages(0))
+        await accounts.change(items)
+        assert dict(stored.items()) == dict(realm.items()) != dict(before)
+
+    asyncio.run(scene())
     engine.close()

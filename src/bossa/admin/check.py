@@ -103,6 +103,24 @@ def read_key(path: Path) -> tsig.Key:
         raise Failure(what, str(e), fix) from e
 
 
+def step(stopwatch: Callable[[], float], what: str, act: Callable[..., None], *args: object) -> CheckLine:
+    """Do one step and tell how it went."""
+    start = stopwatch()
+    why = fix = ""
+    try:
+        act(*args)
+    except Wrong as e:
+        why, fix = str(e), e.fix
+    except Failure as e:
+        why, fix = f"{e.what}: {e.why}", e.fix
+    except OSError as e:
+        why, fix = e.strerror or str(e) or type(e).__name__, "bossa status shows where the server listens"
+    except WireError as e:
+        why, fix = f"the answer cannot be read: {e}", "see the server's log"
+    took = round((stopwatch() - start) * 1000, 2)
+    return CheckLine(what=what, state="failed" if why else "ok", milliseconds=took, why=why, fix=fix)
+
+
 class Check:
     """One run of all the steps."""
 
@@ -146,20 +164,7 @@ class Check:
         yield self._step(f"{name} is gone", self._gone, first)
 
     def _step(self, what: str, act: Callable[..., None], *args: object) -> CheckLine:
-        start = self._means.stopwatch()
-        why = fix = ""
-        try:
-            act(*args)
-        except Wrong as e:
-            why, fix = str(e), e.fix
-        except Failure as e:
-            why, fix = f"{e.what}: {e.why}", e.fix
-        except OSError as e:
-            why, fix = e.strerror or str(e) or type(e).__name__, "bossa status shows where the server listens"
-        except WireError as e:
-            why, fix = f"the answer cannot be read: {e}", "see the server's log"
-        took = round((self._means.stopwatch() - start) * 1000, 2)
-        return CheckLine(what=what, state="failed" if why else "ok", milliseconds=took, why=why, fix=fix)
+        return step(self._means.stopwatch, what, act, *args)
 
     def _ask(self, address: Address, how: str, name: bytes, rtype: int) -> None:
         reply = self._reply(address, how, name, rtype)

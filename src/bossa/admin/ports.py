@@ -74,7 +74,7 @@ class Names(Protocol):
 
 
 class Accounts(Protocol):
-    """The realm and the way to change it; :class:`bossa.directory.accounts.Accounts` is the real one."""
+    """The realm and the way to change it; :class:`bossa.krb.server.accounts.Accounts` is the real one."""
 
     @property
     def realm(self) -> Realm:

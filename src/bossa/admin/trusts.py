@@ -45,13 +45,14 @@ class TrustAdd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrustAdded(msgspec.Struct, frozen=True, kw_only=True):
-    """A trust that came; ``principals`` are what the other side needs too.
+    """A trust that came; ``principals`` are what the other side needs too, ``our_sid`` what it may want to know.
 
     ``password`` is what was made for it, "" when the caller gave one.
     """
 
     trust: TrustLine
     principals: tuple[str, ...]
+    our_sid: str
     password: str = ""
 
     def __repr__(self) -> str:
@@ -83,6 +84,7 @@ async def trust_add(office: Office, args: TrustAdd) -> TrustAdded:
     return TrustAdded(
         trust=_line(office, args.realm),
         principals=_principals(realm.info.realm, other),
+        our_sid=realm.info.sid,
         password="" if args.password else password,
     )
 

@@ -6,7 +6,7 @@ import errno
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from bossa.cli.options import Data, Json
 
 _SIGNS = {"ok": "✓", "warning": "!", "failed": "✗"}
 _DNS = "dns"
+_KDC = "kerberos"
 
 
 def register(app: typer.Typer) -> None:
@@ -136,16 +137,12 @@ def _duration(seconds: float) -> str:
 
 
 def check(*, data: Data, json: Json = False) -> int:
-    """Do what a user would do, and say how each step went: ask, change, read back."""
-    import os
-
-    from bossa.admin import check as steps
-    from bossa.net import ask
+    """Do what a user would do, and say how each step went: ask, change, read back, sign in, open a ticket."""
+    from bossa.admin.check import CheckReport
 
     report = _status(data)
-    means = steps.Means(ask.udp, ask.tcp, time.time, time.perf_counter, os.urandom)
     lines = []
-    for line in steps.Check(_target(report, data), means).run():
+    for line in _steps(report, data):
         lines.append(line)
         if not json:
             print(f"{_SIGNS[line.state]} {line.what:<64} {line.milliseconds:8.1f} ms", flush=True)
@@ -154,8 +151,25 @@ def check(*, data: Data, json: Json = False) -> int:
     lines += _troubles(report, json=json)
     ok = all(line.state != "failed" for line in lines)
     if json:
-        output.json(steps.CheckReport(ok, lines))
+        output.json(CheckReport(ok, lines))
     return Exit.OK if ok else Exit.FAILED
+
+
+def _steps(report: StatusReport, data: Path) -> Iterator[Any]:
+    """Do the steps for the services that there are."""
+    import os
+    from functools import partial
+
+    from bossa.admin import check as steps
+    from bossa.admin import ticketcheck
+    from bossa.net import ask
+
+    clocks = (time.time, time.perf_counter, os.urandom)
+    yield from steps.Check(_target(report, data), steps.Means(ask.udp, ask.tcp, *clocks)).run()
+    if kdcs := tuple(map(steps.parse_address, _addresses(report, _KDC))):
+        udp, tcp = partial(ask.udp, mark=0), partial(ask.tcp, width=4)
+        realm = ticketcheck.Realm(report.realm, report.domain.rstrip("."), kdcs)
+        yield from ticketcheck.TicketCheck(realm, ticketcheck.Means(partial(call, data), udp, tcp, *clocks)).run()
 
 
 def _troubles(report: StatusReport, *, json: bool) -> list[Any]:
@@ -183,8 +197,8 @@ def _target(report: StatusReport, data: Path) -> Any:
     return Target(words.absolute(report.domain), tuple(map(parse_address, texts)), len(report.workers), data)
 
 
-def _addresses(report: StatusReport) -> list[str]:
-    return [one for service in report.services if service.name.lower() == _DNS for one in service.addresses]
+def _addresses(report: StatusReport, name: str = _DNS) -> list[str]:
+    return [one for service in report.services if service.name.lower() == name for one in service.addresses]
 
 
 def env(*, data: Data, json: Json = False) -> None:

@@ -38,7 +38,9 @@ def add(
     suffix: Annotated[
         list[str], typer.Option(metavar="DOMAIN", help="A DNS domain of that realm beside its own; may be repeated.")
     ] = [],  # noqa: B006
-    sid: Annotated[str, typer.Option(metavar="SID", help="The SID of its domain; others' SIDs are left out.")] = "",
+    sid: Annotated[
+        str, typer.Option(metavar="SID", help="The SID of its domain; without it only names of users come in.")
+    ] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the shared password from standard input.")
     ] = False,
@@ -53,6 +55,7 @@ def add(
         return
     print(f"trust with {done.trust.realm}, {_WAYS[done.trust.direction]}")
     print(f"The other side needs {' and '.join(done.principals)} with the same password.")
+    print(f"The SID of our domain is {done.our_sid}")
     secrets.show("the trust", done.password)
 
 

@@ -205,10 +205,8 @@ def set_members(realm: Realm, group: Group, add: Sequence[str], remove: Sequence
     """Add accounts and groups to a group, and take others out; one in itself, by whatever way, does no harm."""
     if group.rid == RID_USERS:
         raise ChangeRefused("all accounts are in it, and nobody else")
-    added = _member_names(realm, add)
-    if missing := [one for one in remove if one not in group.members]:
-        raise ChangeRefused(f"{missing[0]} is no member of {group.name}")
-    kept = (one for one in (*group.members, *added) if one not in remove)
+    added, gone = _member_names(realm, add), {_member_of(realm, group, one) for one in remove}
+    kept = (one for one in (*group.members, *added) if one not in gone)
     return [rows.group_item(msgspec.structs.replace(group, members=tuple(dict.fromkeys(kept))))]
 
 
@@ -222,6 +220,16 @@ def _member_name(realm: Realm, name: str) -> str:
     if (found := realm.find(name, fold=True)) is None:
         raise ChangeRefused(f"there is no account or group {name}")
     return found.account.name
+
+
+def _member_of(realm: Realm, group: Group, name: str) -> str:
+    """Return a member as the group spells it, whatever name of it was given."""
+    found = realm.find(name, fold=True)
+    meant = {names.fold(name), names.fold(found.account.name) if found is not None else ""}
+    for one in group.members:
+        if names.fold(one) in meant:
+            return one
+    raise ChangeRefused(f"{name} is no member of {group.name}")
 
 
 def _without_member(realm: Realm, name: str) -> Iterator[Item]:

@@ -23,7 +23,7 @@ DATABASE = bytes(60) + (3).to_bytes(4, "big") + bytes(4000)
 def tar(tmp_path: Path) -> Path:
     source = tmp_path / "source"
     source.mkdir()
-    for name, content in zip(FILES, (DATABASE, b"m" * 32, b"key"), strict=True):
+    for name, content in zip(FILES, (DATABASE, b"m" * 32, b"key", b"password"), strict=True):
         (source / name).write_bytes(content)
     target = tmp_path / "backup.tar"
     write_backup(target, {name: source / name for name in FILES}, 1_700_000_000)
@@ -58,7 +58,7 @@ def test_a_backup_comes_back_the_same_and_private(tar: Path, tmp_path: Path) -> 
     assert stat.S_IMODE(tar.stat().st_mode) == 0o600
     manifest = restore(tar, tmp_path / "deep" / "data", schema=3)
     assert manifest.schema == 3
-    for name, content in zip(FILES, (DATABASE, b"m" * 32, b"key"), strict=True):
+    for name, content in zip(FILES, (DATABASE, b"m" * 32, b"key", b"password"), strict=True):
         file = tmp_path / "deep" / "data" / name
         assert file.read_bytes() == content
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
