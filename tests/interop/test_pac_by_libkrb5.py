@@ -13,7 +13,7 @@ from bossa.crypto.enctypes import Key
 from bossa.krb.pac import DelegationInfo, find_in, put_in, sign_service
 from bossa.krb.pac.container import BufferType
 from bossa.testing import debian
-from tests.unit.krb.specimens import NOW, REALM, content, part
+from tests.unit.krb.pac.specimens import NOW, REALM, content, part
 
 SCRIPT = Path(__file__).with_name("libkrb5.py")
 SERVICE = "HTTP/web.bossa.test"

@@ -21,7 +21,7 @@ from bossa.krb.pac.info import ClientInfo, UpnDnsInfo, decode_attributes
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.verify import verify_service
 from bossa.wire import WireError
-from tests.unit.krb.specimens import KDC, OTHER_DOMAIN, WEB, Made, part, service_ticket
+from tests.unit.krb.pac.specimens import KDC, OTHER_DOMAIN, WEB, Made, part, service_ticket
 
 U16, U32, FILETIME = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)

@@ -8,21 +8,24 @@ from typing import Any
 import pytest
 
 from bossa.crypto.enctypes import Key, random_key
-from bossa.krb.armor import challenge
-from bossa.krb.client import KdcSaid, Login, Wishes, authenticate, service_ticket
+from bossa.krb.armor import armor_key, challenge
+from bossa.krb.client import KdcSaid, Login, User, Wishes, authenticate, impersonate, service_ticket
 from bossa.krb.client.armored import Armor, arm, check_finished, make_armor, open_error, open_response
+from bossa.krb.client.s4u import for_user
 from bossa.krb.credential import Credential, Times
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import FastOptions, TicketFlags
 from bossa.krb.kdc.outcome import Outcome, Verdict
 from bossa.krb.messages import (
     AS_REQ,
+    TGS_REQ,
     CheckSum,
     EncryptedData,
     KdcRep,
     KdcReq,
     KrbError,
     PaData,
+    decode_padata,
 )
 from bossa.krb.names import ANONYMOUS, krbtgt
 from bossa.krb.padata import KrbFastArmoredReq, KrbFastReq, PaType
@@ -163,6 +166,36 @@ def test_the_inner_request_counts_and_not_the_outer(site: Site, armor: Armor) ->
     found = KdcRep.decode(outcome.reply)
     assert (found.cname, found.ticket.sname) == (name("alice"), krbtgt("BOSSA.TEST"))
     assert (outcome.client, outcome.account) == ("alice@BOSSA.TEST", "alice")
+
+
+def test_a_user_who_is_named_outside_the_armor_is_not_asked_for(site: Site) -> None:
+    """Trap 27 of the reference: S4U padata counts where the request is, inside."""
+    held = log_in(site, "host/ws1.bossa.test", key=site.principal("host/ws1.bossa.test").key())
+    own = name("host/ws1.bossa.test")
+    user = User(name("alice"), "BOSSA.TEST")
+    armed = drive(impersonate(kept(held), user, Wishes(armored=True), setting(site)), site)
+    assert armed.client == name("alice")
+    outside = armored_tgs(site, held, for_user(user, held.key), sname=own)
+    assert (outside.verdict, outside.client) == (Verdict.ISSUED, "host/ws1.bossa.test@BOSSA.TEST")
+
+
+def armored_tgs(site: Site, held: kerberos.Credential, *outside: PaData, **fields: Any) -> Outcome:
+    """Send a TGS-REQ in the armor of its own header, with more padata outside."""
+    subkey = random_key(18, site.random)
+    asked = body(site, **fields)
+    header = kerberos.show(site, held, asked.encode(), kerberos.Asking(subkey=subkey))
+    inside = arm(Armor(armor_key(subkey, held.key)), asked, (), header, setting(site))
+    return site.say(KdcReq(TGS_REQ, (PaData(PaType.TGS_REQ, header), inside, *outside), asked).encode())
+
+
+def test_a_tgs_req_in_armor_is_answered_in_it(site: Site) -> None:
+    """RFC 6113 §5.4.2 and §5.4.3"""
+    held = log_in(site, "alice")
+    outcome = armored_tgs(site, held, sname=name(WEB))
+    assert [one.type for one in KdcRep.decode(outcome.reply).padata] == [PaType.FX_FAST]
+    refused = armored_tgs(site, held, sname=name("HTTP/nowhere.bossa.test"))
+    told = decode_padata(KrbError.decode(refused.reply).e_data or b"")
+    assert (refused.code, [one.type for one in told]) == (KrbCode.S_PRINCIPAL_UNKNOWN, [PaType.FX_FAST])
 
 
 def test_an_outer_request_that_was_changed_is_modified(site: Site, armor: Armor) -> None:

@@ -8,10 +8,10 @@ made before its successor (the window); new ones are made with the newest.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from bossa.crypto.enctypes import Key
 from bossa.directory import rows
@@ -133,7 +133,7 @@ class Realm:
         # Accounts by name, and the names by which one is found that are not spelled so.
         self._rows: dict[str, bytes] = {}
         self._further: dict[str, str] = {}
-        self._opened: OrderedDict[str, Principal] = OrderedDict()
+        self._opened: dict[str, Principal] = {}
         self._groups_of: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -172,11 +172,7 @@ class Realm:
 
     def find(self, name: str, *, fold: bool = False) -> Principal | None:
         """Return the account of a name, with ``fold`` in any letter case; None when there is none."""
-        found = self._opened.get(name)
-        if found is not None:
-            self._opened.move_to_end(name)
-            return found
-        return self._find(name, fold=fold)
+        return self._opened.get(name) or self._find(name, fold=fold)
 
     def is_taken(self, name: str) -> bool:
         """Tell whether an account or a group has a name, in any letter case."""
@@ -247,10 +243,15 @@ class Realm:
         if name != owner and name not in found.account.names:
             # In another letter case, which is not the name unless the client lets us put names right.
             return found if fold else None
+        if len(self._opened) >= self._size:
+            self._close_some()
         self._opened[owner] = self._opened[name] = found
-        while len(self._opened) > self._size:
-            self._opened.popitem(last=False)
         return found
+
+    def _close_some(self) -> None:
+        """Forget the half that was opened first; who is asked for again is opened again."""
+        for name in list(islice(self._opened, self._size // 2)):
+            self._opened.pop(name, None)
 
     def _owner(self, name: str) -> str | None:
         folded = folded_name(name)

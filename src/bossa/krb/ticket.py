@@ -7,7 +7,7 @@ octets of its part, over which a PAC's ticket signature runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from bossa.crypto.enctypes import BadIntegrity, Key
@@ -44,7 +44,7 @@ class OpenTicket:
 
     ticket: Ticket
     part: EncTicketPart
-    part_raw: bytes
+    part_raw: bytes = field(repr=False)
 
     @cached_property
     def session(self) -> Key:

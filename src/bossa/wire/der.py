@@ -17,6 +17,8 @@ from typing import Generic, NamedTuple, TypeVar
 from bossa.wire.errors import WireError
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x06
 ENUMERATED, GENERALIZED_TIME, GENERAL_STRING, SEQUENCE = 0x0A, 0x18, 0x1B, 0x30
@@ -196,6 +198,42 @@ def sequence_of(inner: Codec[T], most: int, least: int = 0) -> Codec[tuple[T, ..
         return tuple(values)
 
     return Codec(decode, lambda values: tlv(SEQUENCE, b"".join(map(write, values))))
+
+
+def remembered(inner: Codec[T], longest: int, most: int = 1024) -> Codec[T]:
+    """A codec that knows its last ``most`` short values, for types whose values come again and again.
+
+    The values must be hashable, and equal ones be written the same.
+    """
+    read, write = inner
+    values: dict[bytes, T] = {}
+    written: dict[T, bytes] = {}
+
+    def decode(data: bytes, pos: int, end: int) -> T:
+        octets = data[pos:end]
+        value = values.get(octets)
+        if value is None:
+            value = read(octets, 0, len(octets))
+            _keep(values, octets, value, most if len(octets) <= longest else 0)
+        return value
+
+    def encode(value: T) -> bytes:
+        octets = written.get(value)
+        if octets is None:
+            octets = write(value)
+            _keep(written, value, octets, most if len(octets) <= longest else 0)
+        return octets
+
+    return Codec(decode, encode)
+
+
+def _keep(known: dict[K, V], key: K, value: V, most: int) -> None:
+    """Remember one more; all is forgotten when there are too many, so that strangers cannot fill the memory."""
+    if not most:
+        return
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
 
 
 # Of each month the days of the year before it, in a year without the 29th of February.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-from bossa.wire.der import SEQUENCE, Codec, content, explicit, span, tlv
+from bossa.wire.der import SEQUENCE, Codec, content, span, tlv
 from bossa.wire.errors import WireError
 
 T = TypeVar("T")
@@ -52,16 +52,8 @@ REQUIRED = ...
 
 
 def constant(number: int, value: int, codec: Codec[int]) -> Field:
-    """A field that always says ``value`` and that no dataclass keeps."""
-
-    octets = codec.encode(value)
-
-    def decode(data: bytes, pos: int, end: int) -> int:
-        if data[pos:end] != octets:
-            raise WireError(f"[{number}] at {pos} is not {value}")
-        return value
-
-    return Field(number, "", Codec(decode, lambda _: octets))
+    """A field that always says ``value`` and that no dataclass keeps; such fields come first."""
+    return Field(number, "", codec, value)
 
 
 class Form(NamedTuple):
@@ -81,44 +73,45 @@ def sequence(cls: Callable[..., T], *fields: Field, form: Form = PLAIN) -> Codec
     A value that holds its octets is written as them.
     """
     tag = None if form.application is None else 0x60 | form.application
-    write = _encoder(fields)
-    encode = write if tag is None else explicit(tag, Codec(_unread, write)).encode
-    decode = _decoder(cls, fields, form, tag)
+    decode, write = _decoder(cls, fields, form, tag), _encoder(fields)
+    encode = write if tag is None else _wrapped(tag, write)
     if form.raw:
         return Codec(decode, lambda value: value.raw or encode(value))  # type: ignore[attr-defined]
     return Codec(decode, encode)
 
 
-def _unread(data: bytes, pos: int, end: int) -> Any:
-    """The reading half of a codec that only writes."""
-    raise AssertionError("only written")
+def _wrapped(tag: int, write: Callable[[T], bytes]) -> Callable[[T], bytes]:
+    """Put what is written into a tag of its own."""
+    return lambda value: tlv(tag, write(value))
+
+
+def _prefix(fields: tuple[Field, ...]) -> bytes:
+    """What the constants make of the beginning of a SEQUENCE: DER has one form of it."""
+    return b"".join(tlv(0xA0 | field.number, field.codec.encode(field.default)) for field in fields if not field.name)
 
 
 def _decoder(
     cls: Callable[..., T], fields: tuple[Field, ...], form: Form, outer: int | None
 ) -> Callable[[bytes, int, int], T]:
     """Make the reading half of :func:`sequence`."""
-    names = [field for field in fields if field.name]
-    blank = [None if field.default is REQUIRED else field.default for field in names] + [None]
-    # A constant's value lands in the last place, which is cut off or taken by the octets.
+    named = [field for field in fields if field.name]
+    blank = [None if field.default is REQUIRED else field.default for field in named]
     slots = {
-        0xA0 | field.number: (
-            names.index(field) if field.name else len(names),
-            field.codec.decode,
-            field.default is REQUIRED,
-        )
-        for field in fields
+        0xA0 | field.number: (place, field.codec.decode, field.default is REQUIRED) for place, field in enumerate(named)
     }
     find, last = slots.get, max(slots)
     needed = sum(need for _, _, need in slots.values())
-    title = getattr(cls, "__name__", "sequence")
-    raw, extensible = form.raw, form.extensible
+    title, prefix = getattr(cls, "__name__", "sequence"), _prefix(fields)
+    raw, extensible, skip = form.raw, form.extensible, len(prefix)
 
     def decode(data: bytes, pos: int, end: int) -> T:
         begin = pos
         if outer is not None:
             pos = content(data, pos, end, outer)
         pos = content(data, pos, end, SEQUENCE)
+        if not data.startswith(prefix, pos, end):
+            raise WireError(f"{title} at {pos} does not begin with {prefix.hex()}")
+        pos += skip
         values = blank.copy()
         before = required = 0
         while pos < end:
@@ -133,32 +126,29 @@ def _decoder(
             if tag <= before or (slot is None and not (extensible and last < tag < 0xBF)):
                 raise WireError(f"{title}: tag {tag:#x} at {pos} is out of place")
             if slot is not None:
-                index, read, need = slot
-                values[index] = read(data, start, stop)
+                place, read, need = slot
+                values[place] = read(data, start, stop)
                 required += need
             before = tag
             pos = stop
         if required != needed:
             raise WireError(f"{title} before {end} lacks a field")
         if raw:
-            values[-1] = data[begin:end]
-            return cls(*values)
-        return cls(*values[:-1])
+            values.append(data[begin:end])
+        return cls(*values)
 
     return decode
 
 
 def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
     """Make the writing half of :func:`sequence`."""
-    steps = [
-        (0xA0 | field.number, _getter(field.name), field.codec.encode, field.default is not REQUIRED)
-        for field in fields
-    ]
+    named = [field for field in fields if field.name]
+    steps = [(0xA0 | field.number, field.codec.encode, field.default is not REQUIRED) for field in named]
+    take, prefix = _getter([field.name for field in named]), _prefix(fields)
 
     def encode(value: T) -> bytes:
-        parts = []
-        for tag, get, write, optional in steps:
-            item = get(value)
+        parts = [prefix]
+        for (tag, write, optional), item in zip(steps, take(value), strict=True):
             if optional and (item is None or item == ()):
                 continue
             body = write(item)
@@ -169,9 +159,12 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
     return encode
 
 
-def _getter(name: str) -> Callable[[Any], Any]:
-    """How a field's value is taken; a constant has none."""
-    return attrgetter(name) if name else lambda _: None
+def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """How the fields are taken from a value: attrgetter gives a tuple of more than one only."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    only = attrgetter(*names)
+    return lambda value: (only(value),)
 
 
 def lay_out(cls: type[Message], *fields: Field, form: Form = PLAIN) -> None:

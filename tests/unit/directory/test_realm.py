@@ -73,7 +73,7 @@ def test_a_name_that_moves_to_another_account_is_found_there() -> None:
     assert account(realm, "www").name == "alice"
 
 
-def test_only_the_last_few_accounts_stay_open() -> None:
+def test_only_a_few_accounts_stay_open() -> None:
     realm = empty_realm(size=4)
     put(realm, *(user(f"u{n}", names=(f"alias{n}",)) for n in range(10)))
     first = realm.find("u0")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb.ap import request
 from bossa.krb.armor import ARMOR_AP_REQUEST, armor_key
-from bossa.krb.client.ask import Setting
+from bossa.krb.client.ask import KdcSaid, Setting
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.messages import (
@@ -34,6 +34,7 @@ from bossa.krb.padata import (
 )
 from bossa.krb.ticket import lock, unlock, wire_key
 from bossa.krb.usages import Usage
+from bossa.wire import WireError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,24 @@ def check_finished(armor: Armor, response: KrbFastResponse, rep: KdcRep) -> KdcR
 
 
 def open_error(armor: Armor, error: KrbError, nonce: int) -> tuple[KrbError, tuple[PaData, ...]]:
-    """The true error and its preauthentication data.  RFC 6113 §5.4.4"""
-    response = open_response(armor, decode_padata(error.e_data or b""), nonce)
+    """The true error and its preauthentication data.  RFC 6113 §5.4.4
+
+    A KDC that cannot open the armor says so outside it: that ends the exchange, as KdcSaid, and nothing
+    that it hints at is followed.
+    """
+    padata = _outside(error)
+    if find_padata(padata, PaType.FX_FAST) is None:
+        raise KdcSaid.of(error)
+    response = open_response(armor, padata, nonce)
     inner = find_padata(response.padata, PaType.FX_ERROR)
     if inner is None:
         raise KdcError(KrbCode.MODIFIED, "the armored error says nothing inside")
     return KrbError.decode(inner), response.padata
+
+
+def _outside(error: KrbError) -> tuple[PaData, ...]:
+    """The preauthentication data of an error, which may well hold something else."""
+    try:
+        return decode_padata(error.e_data or b"")
+    except WireError:
+        return ()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bossa.crypto.enctypes import Key, string_to_key
+from bossa.crypto.enctypes import SUPPORTED, Key, string_to_key
 from bossa.krb.armor import challenge, check_answer, strengthened
 from bossa.krb.client.armored import Armor, arm, check_finished, make_armor, open_error, open_response
 from bossa.krb.client.ask import Ask, Exchange, KdcSaid, Setting, Wishes
-from bossa.krb.client.verify import check_request_seen, credential, open_part, read
+from bossa.krb.client.verify import check_request_seen, credential, open_part, read, told_key
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions
@@ -36,12 +36,12 @@ from bossa.krb.padata import (
     PaType,
     decode_etype_info2,
 )
-from bossa.krb.ticket import held_key, lock
+from bossa.krb.ticket import lock
 from bossa.krb.usages import Usage
 
 # RFC 3962 §4: as many as it says by default at least, and no more than a second's worth.
 LEAST_ITERATIONS, MOST_ITERATIONS = 4096, 1 << 20
-MOST_TURNS = 8
+MOST_REALMS = 8
 _CANONICALIZE = int(KdcOptions.CANONICALIZE)
 _NO_BODY = KdcReqBody(0, None, "", None, None, 0, None, 0, ())
 
@@ -64,7 +64,7 @@ def authenticate(
     to be believed, WireError.
     """
     realms = [login.realm]
-    while len(realms) <= MOST_TURNS:
+    while len(realms) <= MOST_REALMS:
         found = yield from _in_realm(replace(login, realm=realms[-1]), wishes, setting, armor)
         if isinstance(found, Credential):
             return found
@@ -78,7 +78,7 @@ def _in_realm(login: Login, wishes: Wishes, setting: Setting, tgt: Credential | 
     """Speak with one realm's KDC; the ticket, or the realm to which it leads.  RFC 6806 §7"""
     armor = None if tgt is None else make_armor(tgt, setting)
     turn = _Turn(login, wishes, setting, armor)
-    for _ in range(MOST_TURNS):
+    while True:
         turn = turn.anew()
         reply = read((yield Ask(login.realm, turn.asked)), AS_REP)
         if isinstance(reply, KdcRep):
@@ -89,7 +89,6 @@ def _in_realm(login: Login, wishes: Wishes, setting: Setting, tgt: Credential | 
         if error.error_code != KrbCode.PREAUTH_REQUIRED or turn.key is not None:
             raise KdcSaid.of(error)
         turn = turn.proven(hints)
-    raise KdcError(KrbCode.PREAUTH_FAILED, "the KDC wants turn after turn")
 
 
 def _hints(error: KrbError) -> tuple[PaData, ...]:
@@ -136,7 +135,7 @@ class _Turn:
         if armor is not None:
             response = open_response(armor, rep.padata, self.body.nonce)
             rep = check_finished(armor, response, rep)
-            strengthen = None if response.strengthen_key is None else held_key(response.strengthen_key)
+            strengthen = None if response.strengthen_key is None else told_key(response.strengthen_key)
         long_term = self._reply_key(rep)
         if armor is not None and self.key is not None:
             self._check_answer(armor, rep, self.key)
@@ -211,6 +210,8 @@ def choose_key(login: Login, hints: tuple[PaData, ...], etypes: tuple[int, ...])
 
 def _key(login: Login, entry: EtypeInfo2Entry) -> Key | None:
     """The key of one type, made of the password where there is one."""
+    if entry.etype not in SUPPORTED:
+        return None
     if not isinstance(login.secret, str):
         return next((key for key in login.secret if key.enctype == entry.etype), None)
     salt = login.realm + "".join(login.client.parts) if entry.salt is None else entry.salt

@@ -12,39 +12,20 @@ from dataclasses import dataclass
 from bossa.crypto.enctypes import Key
 from bossa.krb.ap import open_reply, request
 from bossa.krb.client.ask import Ask, Exchange, KdcSaid, Server, Setting
+from bossa.krb.client.verify import told_key
 from bossa.krb.credential import Credential
 from bossa.krb.flags import ApOptions
-from bossa.krb.messages import Authenticator, EncKrbPrivPart, HostAddress, KrbError
-from bossa.krb.messages.basic import NAME
+from bossa.krb.messages import Authenticator, ChangePasswdData, EncKrbPrivPart, HostAddress, KrbError
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.private import open_private, seal_private
 from bossa.krb.ticket import wire_key
 from bossa.krb.usages import Usage
 from bossa.wire import Reader, WireError
-from bossa.wire.der import OCTETS, STRING
-from bossa.wire.layout import Field, Message, lay_out
 
 CHANGEPW = PrincipalName(NameType.SRV_INST, ("kadmin", "changepw"))
 _CHANGE, _SET = 0x0001, 0xFF80
 # A KRB-PRIV has to name a sender; behind translators nobody knows it (RFC 3244 §2 lets servers pass over it).
 _NOWHERE = HostAddress(2, bytes(4))
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePasswdData(Message):
-    """The new password, and whose.  RFC 3244 §2"""
-
-    newpasswd: bytes
-    targname: PrincipalName | None = None
-    targrealm: str | None = None
-
-
-lay_out(
-    ChangePasswdData,
-    Field(0, "newpasswd", OCTETS),
-    Field(1, "targname", NAME, None),
-    Field(2, "targrealm", STRING, None),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +94,7 @@ def _read(reply: bytes, session: Key, subkey: Key, asked: Authenticator) -> Pass
     if not ap_rep:
         raise KdcSaid.of(KrbError.decode(rest))
     proof = open_reply(ap_rep, session, asked)
-    key = subkey if proof.subkey is None else Key(proof.subkey.etype, proof.subkey.octets)
+    key = subkey if proof.subkey is None else told_key(proof.subkey)
     return _result(open_private(rest, key).user_data)
 
 

@@ -15,7 +15,7 @@ from bossa.krb.ap import request
 from bossa.krb.armor import AD_FAST_USED, armor_key, strengthened
 from bossa.krb.client.armored import Armor, arm, check_finished, open_error, open_response
 from bossa.krb.client.ask import Ask, Exchange, KdcSaid, Setting, Wishes
-from bossa.krb.client.verify import credential, open_part, read
+from bossa.krb.client.verify import credential, open_part, read, told_key
 from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions
@@ -35,11 +35,10 @@ from bossa.krb.messages import (
 )
 from bossa.krb.names import PrincipalName, krbtgt
 from bossa.krb.padata import PaType
-from bossa.krb.ticket import held_key, wire_key
+from bossa.krb.ticket import wire_key
 from bossa.krb.usages import Usage
 
 MOST_REFERRALS = 8
-# What a ticket-granting ticket's options may carry over into its renewed or forwarded successor.
 _CANONICALIZE = int(KdcOptions.CANONICALIZE)
 
 
@@ -81,7 +80,7 @@ def exchange(tgt: Credential, want: Want, setting: Setting) -> Exchange[Got]:
     asked = KdcReq(TGS_REQ, (PaData(PaType.TGS_REQ, header), *padata), body).encode()
     reply = read((yield Ask(want.realm, asked)), TGS_REP)
     if isinstance(reply, KrbError):
-        raise KdcSaid.of(reply if armor is None or not reply.e_data else open_error(armor, reply, body.nonce)[0])
+        raise KdcSaid.of(reply if armor is None else open_error(armor, reply, body.nonce)[0])
     key, rep = _take_off(armor, reply, body.nonce, subkey)
     part = open_part(rep, key, Usage.TGS_REP_SUBKEY, body, setting)
     return Got(rep, part, subkey)
@@ -92,7 +91,7 @@ def _take_off(armor: Armor | None, rep: KdcRep, nonce: int, subkey: Key) -> tupl
     if armor is None:
         return subkey, rep
     response = open_response(armor, rep.padata, nonce)
-    strengthen = None if response.strengthen_key is None else held_key(response.strengthen_key)
+    strengthen = None if response.strengthen_key is None else told_key(response.strengthen_key)
     return strengthened(strengthen, subkey), check_finished(armor, response, rep)
 
 

@@ -15,13 +15,14 @@ from bossa.krb.flags import TicketFlags
 from bossa.krb.messages import (
     CheckSum,
     EncKdcRepPart,
+    EncryptionKey,
     KdcRep,
     KdcReqBody,
     KrbError,
     find_padata,
 )
 from bossa.krb.padata import PaType
-from bossa.krb.ticket import unlock
+from bossa.krb.ticket import held_key, unlock
 from bossa.krb.usages import Usage
 
 _ENC_PA_REP = int(TicketFlags.ENC_PA_REP)
@@ -36,6 +37,14 @@ def read(octets: bytes, msg_type: int) -> KdcRep | KrbError:
     if rep.msg_type != msg_type:
         raise KdcError(KrbCode.MSG_TYPE, f"the reply is a message of type {rep.msg_type}")
     return rep
+
+
+def told_key(key: EncryptionKey) -> Key:
+    """The key that a KDC or server chose, if it is of a type that we have."""
+    try:
+        return held_key(key)
+    except ValueError:
+        raise KdcError(KrbCode.ETYPE_NOSUPP, f"key of type {key.etype}") from None
 
 
 def open_part(rep: KdcRep, key: Key, usage: int, body: KdcReqBody, setting: Setting) -> EncKdcRepPart:

@@ -43,7 +43,7 @@ def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, serve
         account=account,
         server=server.principal,
         user=user,
-        crossed=header.trust is not None,
+        issuer=header.verified.ticket.ticket.realm,
     )
     grant = s4u.self_ticket(turn.realm, case, turn.now)
     return _draft(turn, body, grant, flags=0)

@@ -123,6 +123,9 @@ def open_evidence_across(
     content, user = verify_user_across(opened, key)
     _check_across(content, header, sname)
     name, _, crealm = user.rpartition("@")
+    # Trusts are not transitive: a realm speaks for its own users, and for no others.
+    if crealm != ticket.realm:
+        raise KdcError(KrbCode.POLICY, f"{ticket.realm} speaks for {user}")
     return Evidence(opened, content, crealm, PrincipalName(NameType.PRINCIPAL, tuple(name.split("/"))), True)
 
 
@@ -130,8 +133,6 @@ def find_delegated(realm: Realm, evidence: Evidence) -> Principal | None:
     """Return the account of the evidence's user where that is ours; raises KdcError when it is gone."""
     if evidence.crealm != realm.info.realm:
         return None
-    if evidence.crossed:
-        raise KdcError(KrbCode.POLICY, "another realm speaks for a user of ours")
     found = realm.find("/".join(evidence.cname.parts))
     if found is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {evidence.cname.text!r} is gone")

@@ -95,8 +95,8 @@ class SelfCase:
 
     ``account`` is the header's client where that is ours; ``server`` what
     sname stands for, None where the ticket would lead to another realm;
-    ``user`` the account of the user where that is ours; ``crossed`` whether
-    another realm issued the header.
+    ``user`` the account of the user where that is ours; ``issuer`` the realm
+    that issued the header.
     """
 
     asked: S4uUser
@@ -106,7 +106,7 @@ class SelfCase:
     account: Principal | None
     server: Principal | None
     user: Principal | None
-    crossed: bool
+    issuer: str
 
 
 def requested_user(padata: tuple[PaData, ...], nonce: int, header: Verified) -> S4uUser | None:
@@ -146,7 +146,7 @@ def header_pac_client(asked: S4uUser, user: Principal | None) -> str | None:
 
 def self_ticket(realm: Realm, case: SelfCase, now: float) -> Grant:
     """Decide on a ticket for a service to itself and say what will be in it; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
-    _check_self(case)
+    _check_self(case, crossed=case.issuer != realm.info.realm)
     decision = _decide_self(case, now)
     if not decision.allowed:
         raise refusal(decision)
@@ -213,19 +213,20 @@ def _by_name(asked: PaForUser, session: Key) -> S4uUser:
     return S4uUser(asked.user_name, asked.user_realm)
 
 
-def _check_self(case: SelfCase) -> None:
+def _check_self(case: SelfCase, *, crossed: bool) -> None:
     """Who asks is who it asks for, and the realms stand as they can.  [MS-SFU] 3.2.5.1.2, 4.2"""
     server, account = case.server, case.account
     if server is not None and (account is None or server.account.name != account.account.name):
         raise KdcError(KrbCode.BADMATCH, f"{case.header.cname.text} asks for a ticket to {server.account.name}")
     if case.options & _NOT_WITH_SELF:
         raise KdcError(KrbCode.BADOPTION, "a ticket to oneself is asked for together with another kind of ticket")
-    if not case.crossed and server is None:
+    if not crossed and server is None:
         raise KdcError(KrbCode.S_PRINCIPAL_UNKNOWN, "the service that asks is not of this realm")
-    if case.crossed and server is not None and case.user is not None:
+    if crossed and server is not None and case.user is not None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, "a service of ours asks by way of another realm for a user of ours")
-    if not case.crossed and case.user is None:
-        raise KdcError(KrbCode.POLICY, f"{case.asked.text} is of another realm, which has to be asked first")
+    # Trusts are not transitive: a realm speaks for its own users, and for no others.
+    if case.user is None and case.asked.realm != case.issuer:
+        raise KdcError(KrbCode.POLICY, f"{case.asked.text} is of a realm that has to be asked first")
 
 
 def _decide_self(case: SelfCase, now: float) -> Decision:

@@ -35,7 +35,7 @@ from bossa.krb.messages.tickets import (
     Ticket,
     Transited,
 )
-from bossa.krb.messages.transfer import EncKrbCredPart, EncKrbPrivPart, KrbCred, KrbCredInfo, KrbPriv
+from bossa.krb.messages.transfer import ChangePasswdData, EncKrbCredPart, EncKrbPrivPart, KrbCred, KrbCredInfo, KrbPriv
 
 __all__ = [
     "AS_REP",
@@ -47,6 +47,7 @@ __all__ = [
     "ApReq",
     "AuthData",
     "Authenticator",
+    "ChangePasswdData",
     "CheckSum",
     "EncApRepPart",
     "EncKdcRepPart",

@@ -20,6 +20,7 @@ from bossa.wire.der import (
     Codec,
     content,
     integer,
+    remembered,
     sequence_of,
     string,
 )
@@ -41,11 +42,14 @@ SEQUENCE_NUMBER: Codec[int] = Codec(
 
 
 def _decode_flags(data: bytes, pos: int, end: int) -> int:
-    """Read a KerberosFlags: the first 32 bits, absent ones are 0.  RFC 4120 §5.2.8"""
+    """Read a KerberosFlags: the first 32 bits, absent ones are 0.  RFC 4120 §5.2.8, X.690 §11.2"""
     start = content(data, pos, end, BIT_STRING) + 1
     size = end - start
-    if not 0 <= size <= _MOST_FLAG_OCTETS or data[start - 1] > (7 if size else 0):
+    if not 0 <= size <= _MOST_FLAG_OCTETS:
         raise WireError(f"bit string of {size} octets at {pos}")
+    unused = data[start - 1]
+    if unused > (7 if size else 0) or (unused and data[end - 1] & ((1 << unused) - 1)):
+        raise WireError(f"bit string at {pos} with {unused} unused bits")
     value = int.from_bytes(data[start : start + 4], "big")
     return value if size >= 4 else value << 8 * (4 - size)
 
@@ -58,7 +62,8 @@ TEXT: Codec[str] = Codec(
 
 _PARTS = sequence_of(STRING, MOST_PARTS)
 _NAME_FIELDS = Field(0, "type", INT32), Field(1, "parts", sequence_of(STRING, MOST_PARTS, least=1))
-NAME: Codec[PrincipalName] = sequence(PrincipalName, *_NAME_FIELDS)
+# The names of those who speak with us are few, and each message has some.
+NAME: Codec[PrincipalName] = remembered(sequence(PrincipalName, *_NAME_FIELDS), 128)
 # [MS-SFU] 2.2.2: the name of an S4UUserID may be empty, to be refused with a code of its own.
 ANY_NAME: Codec[PrincipalName] = sequence(PrincipalName, Field(0, "type", INT32), Field(1, "parts", _PARTS))
 

@@ -24,7 +24,7 @@ from bossa.krb.messages.basic import (
 )
 from bossa.krb.messages.tickets import PVNO, Ticket
 from bossa.krb.names import PrincipalName
-from bossa.wire.der import INT32, OCTETS, STRING, TIME, Codec, integer, sequence_of
+from bossa.wire.der import INT32, OCTETS, STRING, TIME, Codec, integer, remembered, sequence_of
 from bossa.wire.errors import WireError
 from bossa.wire.layout import Field, Form, Message, constant, lay_out, sequence
 
@@ -34,6 +34,8 @@ MOST_TICKETS = 4
 MOST_LAST_REQ = 16
 
 M = TypeVar("M", bound=Message)
+# A library sends the same list in every request.
+ETYPES = remembered(sequence_of(INT32, MOST_ETYPES), 64)
 # A UInt32, but old clients take their nonce for an Int32; it is only ever given back.
 NONCE = integer(-(1 << 31), (1 << 32) - 1)
 
@@ -79,7 +81,7 @@ lay_out(
     Field(5, "till", TIME),
     Field(6, "rtime", TIME, None),
     Field(7, "nonce", NONCE),
-    Field(8, "etypes", sequence_of(INT32, MOST_ETYPES)),
+    Field(8, "etypes", ETYPES),
     Field(9, "addresses", ADDRESSES, ()),
     Field(10, "enc_authorization_data", EncryptedData.CODEC, None),
     Field(11, "additional_tickets", sequence_of(Ticket.CODEC, MOST_TICKETS), ()),

@@ -23,7 +23,7 @@ from bossa.krb.messages.basic import (
     HostAddress,
 )
 from bossa.krb.names import PrincipalName
-from bossa.wire.der import INT32, OCTETS, STRING, TIME
+from bossa.wire.der import INT32, OCTETS, STRING, TIME, remembered
 from bossa.wire.layout import Field, Form, Message, constant, lay_out
 
 PVNO = 5
@@ -59,6 +59,7 @@ class Transited(Message):
 
 
 lay_out(Transited, Field(0, "type", INT32), Field(1, "octets", OCTETS))
+Transited.CODEC = remembered(Transited.CODEC, 64, 64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Messages between two who share a session: private words and passed-on credentials.
 
-RFC 4120 §5.7 and §5.8.
+RFC 4120 §5.7 and §5.8, RFC 3244 §2 (what is said of passwords).
 """
 
 from __future__ import annotations
@@ -138,4 +138,21 @@ lay_out(
     Field(4, "s_address", HostAddress.CODEC, None),
     Field(5, "r_address", HostAddress.CODEC, None),
     form=Form(application=29),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePasswdData(Message):
+    """The new password, and whose.  RFC 3244 §2"""
+
+    newpasswd: bytes = field(repr=False)
+    targname: PrincipalName | None = None
+    targrealm: str | None = None
+
+
+lay_out(
+    ChangePasswdData,
+    Field(0, "newpasswd", OCTETS),
+    Field(1, "targname", NAME, None),
+    Field(2, "targrealm", STRING, None),
 )

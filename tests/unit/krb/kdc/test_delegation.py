@@ -7,7 +7,7 @@ import pytest
 from bossa.directory.account import Account, Kind
 from bossa.krb.errors import KrbCode
 from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy, decide_self
-from tests.unit.krb.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
+from tests.unit.krb.pac.specimens import ALICE, BOB, FILES_ACCOUNT, KRBTGT, NOW, NS_ACCOUNT, WEB_ACCOUNT, changed
 
 FOREIGN_APP = Party("HTTP/app@OTHER.TEST", foreign=True)
 FILES = Party.of(FILES_ACCOUNT)

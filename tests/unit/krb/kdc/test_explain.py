@@ -5,7 +5,7 @@ from __future__ import annotations
 from bossa.directory.account import Account
 from bossa.krb.errors import KrbCode
 from bossa.krb.kdc.explain import Explanation, explain
-from tests.unit.krb.specimens import NOW, WEB_ACCOUNT, changed, realm
+from tests.unit.krb.pac.specimens import NOW, WEB_ACCOUNT, changed, realm
 
 
 def told(user: str, middle: str, target: str, *accounts: Account) -> Explanation:

@@ -9,6 +9,7 @@ from zlib import crc32
 import pytest
 
 from bossa.crypto.enctypes import Key, hmac_md5_checksum
+from bossa.directory.realm import Principal
 from bossa.directory.sid import ASSERTED_BY_SERVICE
 from bossa.krb.ap import Verified
 from bossa.krb.errors import KdcError, KrbCode
@@ -18,7 +19,7 @@ from bossa.krb.messages import Authenticator, CheckSum, PaData
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.pac import BufferType, ClientInfo, PacContent, sids
 from bossa.krb.padata import PaForUser, PaS4uX509User, S4uUserId
-from tests.unit.krb.specimens import (
+from tests.unit.krb.pac.specimens import (
     ALICE,
     NOW,
     OTHER,
@@ -247,7 +248,7 @@ def case(**fields: object) -> SelfCase:
         "account": web,
         "server": web,
         "user": principal(of, "alice"),
-        "crossed": False,
+        "issuer": REALM,
     }
     return SelfCase(**{**values, **fields})  # type: ignore[arg-type]
 
@@ -320,8 +321,14 @@ def test_a_user_of_another_realm_is_asked_for_there_first() -> None:
     assert code(asked=FOREIGN, user=None) == KrbCode.POLICY
 
 
+@pytest.mark.parametrize("server", [principal(realm(), WEB), None], ids=["at last", "between"])
+def test_a_realm_speaks_for_its_own_users_only(server: Principal | None) -> None:
+    says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, "carol@OTHER.TEST").encode())
+    assert code(asked=FOREIGN, pac=says, user=None, server=server, issuer="THIRD.TEST") == KrbCode.POLICY
+
+
 def test_a_user_of_ours_is_not_asked_for_by_way_of_another_realm() -> None:
-    assert code(crossed=True, header=part(WEB, crealm=REALM)) == KrbCode.C_PRINCIPAL_UNKNOWN
+    assert code(issuer=OTHER, header=part(WEB, crealm=REALM)) == KrbCode.C_PRINCIPAL_UNKNOWN
 
 
 def test_a_service_that_is_not_ours_and_comes_with_our_own_ticket_is_unknown() -> None:
@@ -330,14 +337,14 @@ def test_a_service_that_is_not_ours_and_comes_with_our_own_ticket_is_unknown() -
 
 def test_the_first_leg_names_the_user_with_the_realm_and_stays_the_services() -> None:
     """At the user's realm: the ticket leads back, the PAC is the user's."""
-    grant = granted(header=part("HTTP/app", crealm=OTHER), account=None, server=None, crossed=True)
+    grant = granted(header=part("HTTP/app", crealm=OTHER), account=None, server=None, issuer=OTHER)
     assert (grant.crealm, grant.cname) == (OTHER, name("HTTP/app"))
     assert named(grant.pac).name == "alice@BOSSA.TEST"
     assert grant.forwardable
     bob = principal(realm(), "bob")
     asked = S4uUser(name("bob"), REALM)
     first = granted(
-        header=part("HTTP/app", crealm=OTHER), account=None, server=None, crossed=True, user=bob, asked=asked
+        header=part("HTTP/app", crealm=OTHER), account=None, server=None, issuer=OTHER, user=bob, asked=asked
     )
     assert not first.forwardable, "that a user is sensitive is told by the ticket"
 
@@ -346,14 +353,14 @@ def test_the_leg_between_passes_the_users_pac_on() -> None:
     says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, "carol@OTHER.TEST").encode())
     grant = granted(
         asked=FOREIGN, header=part("HTTP/app", crealm="THIRD.TEST"), pac=says, account=None, server=None, user=None,
-        crossed=True,
+        issuer=OTHER,
     )  # fmt: skip
     assert grant.cname == name("HTTP/app") and named(grant.pac).name == "carol@OTHER.TEST"
 
 
 def test_the_last_leg_is_the_users_ticket() -> None:
     says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, "carol@OTHER.TEST").encode())
-    grant = granted(asked=FOREIGN, pac=says, user=None, crossed=True)
+    grant = granted(asked=FOREIGN, pac=says, user=None, issuer=OTHER)
     assert (grant.crealm, grant.cname) == (OTHER, name("carol"))
     assert named(grant.pac) == ClientInfo(NOW - 60, "carol")
     assert grant.pac.find(BufferType.LOGON_INFO) == says.find(BufferType.LOGON_INFO)
@@ -374,7 +381,7 @@ def enterprise(text: str, place: str) -> S4uUser:
 def test_the_users_realm_puts_the_name_right_and_the_other_realms_are_asked_by_it() -> None:
     """MIT's clients take the name out of the first answer, and compare it with the last ticket's client."""
     asked = enterprise("alice@bossa.test", REALM)
-    first = granted(asked=asked, header=part("HTTP/app", crealm=OTHER), account=None, server=None, crossed=True)
+    first = granted(asked=asked, header=part("HTTP/app", crealm=OTHER), account=None, server=None, issuer=OTHER)
     assert confirmed(first).cname == name("alice")
     assert named(first.pac).name == S4uUser(name("alice"), REALM).text
     assert confirmed(granted(asked=asked)).cname == granted(asked=asked).cname == name("alice")
@@ -383,13 +390,13 @@ def test_the_users_realm_puts_the_name_right_and_the_other_realms_are_asked_by_i
 def test_another_realm_keeps_the_name_that_it_is_asked_for() -> None:
     asked = enterprise("carol@mail.test", OTHER)
     says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, asked.text).encode())
-    last = granted(asked=asked, pac=says, user=None, crossed=True)
+    last = granted(asked=asked, pac=says, user=None, issuer=OTHER)
     assert confirmed(last).cname == last.cname == asked.name
     assert named(last.pac).name == "carol@mail.test"
 
 
 def test_the_last_leg_is_for_the_service_that_began() -> None:
-    assert code(asked=FOREIGN, user=None, crossed=True, server=principal(realm(), "DNS/ns")) == KrbCode.BADMATCH
+    assert code(asked=FOREIGN, user=None, issuer=OTHER, server=principal(realm(), "DNS/ns")) == KrbCode.BADMATCH
 
 
 def test_the_headers_pac_is_the_clients_or_the_users_who_was_sent_along() -> None:

@@ -14,7 +14,7 @@ from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.info import UpnDnsInfo, encode_attributes
 from bossa.krb.pac.logon import MEMBER, LogonInfo
 from bossa.wire import WireError
-from tests.unit.krb.specimens import DOMAIN, OTHER_DOMAIN, content
+from tests.unit.krb.pac.specimens import DOMAIN, OTHER_DOMAIN, content
 
 USER = OTHER_DOMAIN.child(1234)
 BUILTIN_ADMINISTRATORS = Sid.parse("S-1-5-32-544")

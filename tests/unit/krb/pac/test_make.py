@@ -11,7 +11,7 @@ from bossa.krb.pac import ClientInfo, from_directory, logon_info, sids
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.info import UpnDnsInfo, decode_attributes
 from bossa.krb.pac.times import NEVER, filetime
-from tests.unit.krb.specimens import ALICE, DOMAIN, NOW, changed, principal, realm, sid
+from tests.unit.krb.pac.specimens import ALICE, DOMAIN, NOW, changed, principal, realm, sid
 
 
 def test_a_users_pac_names_user_domain_and_groups() -> None:
