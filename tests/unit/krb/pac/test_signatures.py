@@ -281,6 +281,37 @@ def test_cve_2022_37967_without_a_full_signature_there_is_no_evidence() -> None:
         verify_service(forged.opened, WEB, (KDC,))
 
 
+def signed_again(made: Made, change: Change, *, server: bytes | None = None) -> Made:
+    """The ticket with other buffers, then signatures 6 and 7 as the KDC would make them; ``server`` instead of 6."""
+    raw, places = encode(change(list(pac_of(made).buffers)))
+    zeroed = Pac.decode(bytes(raw)).zeroed((BufferType.SERVER_SIGNATURE, BufferType.KDC_SIGNATURE))
+    server = server or made.key.checksum(USAGE, zeroed)
+    for kind, mac in ((BufferType.SERVER_SIGNATURE, server), (BufferType.KDC_SIGNATURE, KDC.checksum(USAGE, server))):
+        at, size = places[kind]
+        raw[at + 4 : at + size] = mac
+    return replace(made, part=put_in(made.part, bytes(raw)))
+
+
+@pytest.mark.parametrize("kind", [1, 10, 12, 16, 19])
+def test_each_signature_counts_alone_where_those_after_it_are_right(kind: int) -> None:
+    def turn(buffers: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        return [(one, data[:-1] + bytes((data[-1] ^ 1,)) if one == kind else data) for one, data in buffers]
+
+    verify_service(signed_again(evidence(), lambda buffers: buffers).opened, WEB, (KDC,))
+    assert refused(signed_again(evidence(), turn)) == KrbCode.MODIFIED
+
+
+def test_the_server_signature_counts_where_the_kdc_signed_it() -> None:
+    assert refused(signed_again(evidence(), lambda buffers: buffers, server=b"?" * 12)) == KrbCode.MODIFIED
+
+
+def test_the_server_signature_of_a_ticket_granting_ticket_counts_where_the_kdc_signed_it() -> None:
+    forged = signed_again(tgt("alice"), lambda buffers: buffers, server=b"?" * 12)
+    with pytest.raises(KdcError) as caught:
+        verify_tgt(forged.opened, KDC, (KDC,), requester=sid(ALICE))
+    assert caught.value.code == KrbCode.MODIFIED
+
+
 def test_evidence_under_another_realms_ticket_granting_key_is_modified() -> None:
     assert refused(evidence(), (TRUST,)) == KrbCode.MODIFIED
 
@@ -383,6 +414,9 @@ def test_a_user_sent_along_is_named_with_a_realm() -> None:
     with pytest.raises(KdcError) as caught:
         verify_user_across(referral("carol").opened, TRUST)
     assert caught.value.code == KrbCode.BADOPTION
+    with pytest.raises(KdcError) as caught:
+        verify_user_across(referral("dave@THIRD.TEST").opened, KDC)
+    assert caught.value.code == KrbCode.MODIFIED
 
 
 # Trap 22: what a client may not add.
