@@ -122,12 +122,11 @@ def _newest(versions: Sequence[Version], enctype: int | None) -> Key | None:
 class Realm:
     """What the KDC and the operator's verbs read; only ``apply`` changes it."""
 
-    info: RealmInfo
-
     def __init__(self, open_keys: OpenKeys, size: int = _OPEN) -> None:
         self.failures: dict[str, Failures] = {}
         self.groups: dict[str, Group] = {}
         self.trusts: dict[str, OpenTrust] = {}
+        self._info: RealmInfo | None = None
         self._open_keys = open_keys
         self._size = size
         # Accounts by name, and the names by which one is found that are not spelled so.
@@ -153,7 +152,7 @@ class Realm:
             if room in changes:
                 changes[room](name, val)
             elif val is not None:
-                self.info = rows.decode_info(val)
+                self._info = rows.decode_info(val)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all rows, for a worker."""
@@ -168,7 +167,14 @@ class Realm:
     @property
     def is_founded(self) -> bool:
         """Whether there is a realm at all."""
-        return hasattr(self, "info")
+        return self._info is not None
+
+    @property
+    def info(self) -> RealmInfo:
+        """The realm's own names and numbers; raises LookupError before it is founded."""
+        if self._info is None:
+            raise LookupError("there is no realm yet")
+        return self._info
 
     def find(self, name: str, *, fold: bool = False) -> Principal | None:
         """Return the account of a name, with ``fold`` in any letter case; None when there is none."""
@@ -218,10 +224,12 @@ class Realm:
         return self.trusts.get(realm)
 
     def trust_for(self, host: str) -> OpenTrust | None:
-        """Return the trust whose realm has a host, by the longest of the domains that fit."""
+        """Return the trust whose realm has a host, by the longest of the domains that fit; None for one of ours."""
         labels = host.lower().rstrip(".").split(".")
         for start in range(len(labels)):
             domain = ".".join(labels[start:])
+            if self._info is not None and domain == self._info.domain:
+                return None
             for one in self.trusts.values():
                 if domain in (one.trust.realm.lower(), *one.trust.suffixes):
                     return one

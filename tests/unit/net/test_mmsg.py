@@ -79,6 +79,22 @@ def test_datagrams_come_in_order_with_their_sender_and_are_answered(
     assert [client.recv(100) for _ in packets] == [b"answer %d" % i for i in range(len(packets))]
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_an_answer_has_of_its_packet_what_is_kept(kept: int, server: socket.socket, client: socket.socket) -> None:
+    """A DNS message's ID, say; nothing in protocols that send whole messages."""
+    for kind in (Batch, PlainBatch):
+        for packet in (b"question", b"known one"):
+            client.send(packet)
+        batch = kind(server, kept)
+        assert batch.receive() == 2
+        known = {socket.inet_pton(server.family, client.getsockname()[0]): {b"known one"[kept:]: b" known"}}
+        assert batch.answer_all(known, lambda packet, host: b" answer") == 1
+        assert [client.recv(100) for _ in range(2)] == [
+            b"question"[:kept] + b" answer",
+            b"known one"[:kept] + b" known",
+        ]
+
+
 def test_more_than_a_batch_takes_two(kind: Kind, server: socket.socket, client: socket.socket) -> None:
     for i in range(SLOTS + 3):
         client.send(b"%d" % i)
@@ -202,7 +218,7 @@ def test_on_a_wildcard_socket_the_answer_comes_from_the_address_asked(kind: Kind
             client.send(b"b%d" % round_)
             assert batch.receive() == 2
             address = batch.address(0)
-            assert Peer.decode(address) == Peer(*client.getsockname()[:2])
+            assert Peer.decode(address) == Peer(*client.getsockname()[:2], asked)
             batch.answer(1, b"now")
             batch.send()
             assert client.recv(10) == b"now"
