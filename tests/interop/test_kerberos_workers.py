@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_tickets_come_over_udp_and_tcp_and_are_counted(domain_factory: DomainFac
     time.sleep(1.2)
     told = status(domain)
     assert (told["initial"], told["further"], told["refused"]) == (2, 2, 0)
+    with urllib.request.urlopen(f"http://{domain.address}:{domain.web_port}/metrics", timeout=5) as answer:
+        metrics = answer.read().decode()
+    for line in (
+        'bossa_krb_tickets_total{exchange="AS"} 2.0',
+        'bossa_krb_tickets_total{exchange="TGS"} 2.0',
+        f"bossa_krb_workers {float(workers)}",
+        f"bossa_krb_accounts {float(told['accounts'])}",
+    ):
+        assert line in metrics
 
 
 def test_a_request_that_comes_again_counts_as_one_wrong_password(domain_factory: DomainFactory) -> None:
