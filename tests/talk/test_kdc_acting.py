@@ -13,13 +13,16 @@ from bossa.krb.client.s4u import for_user, x509_user
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions, PacOptions, TicketFlags
 from bossa.krb.kdc.outcome import Outcome, Verdict
-from bossa.krb.messages import PaData
+from bossa.krb.messages import AuthData, HostAddress, PaData, encode_authorization_data
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import DelegationInfo
 from bossa.krb.pac.verify import verify_service
 from bossa.krb.padata import PaPacOptions, PaType
+from bossa.krb.ticket import lock
+from bossa.krb.usages import Usage
 from tests.talk.kerberos import (
+    ADDRESS,
     NOW,
     Credential,
     Site,
@@ -183,6 +186,24 @@ def test_times_are_bounded_by_both_tickets(site: Site, web: Credential) -> None:
     assert (told.authtime, told.starttime, told.endtime) == (int(NOW), int(NOW) + 60, int(NOW) + 1800)
 
 
+def test_what_the_evidence_is_narrowed_to_the_ticket_is_narrowed_to(site: Site, web: Credential) -> None:
+    """RFC 4120 §5.2.6: whoever acts, the user's restrictions go with the ticket."""
+    item = AuthData(-77, b"only on Sundays")
+    alice = log_in(site, "alice", kdc_options=FORWARDABLE)
+    locked = lock(alice.key, Usage.TGS_REQ_AUTH_DATA_SESSION, encode_authorization_data((item,)), bytes(16))
+    brought = ask(site, alice, WEB, kdc_options=FORWARDABLE, enc_authorization_data=locked)
+    held = ask(site, web, DNS, kdc_options=IN_ADDITIONAL, additional_tickets=(brought.ticket,))
+    assert site.open(held.ticket, DNS).part.authorization_data[1:] == (item,)
+
+
+def test_a_service_that_is_bound_to_addresses_acts_from_there(site: Site) -> None:
+    here = (HostAddress(2, bytes(int(part) for part in ADDRESS.split("."))),)
+    web = log_in(site, WEB, key=site.principal(WEB).key(), kdc_options=FORWARDABLE, addresses=here)
+    evidence = to_self(site, web)
+    held = ask(site, web, DNS, kdc_options=IN_ADDITIONAL, additional_tickets=(evidence.ticket,))
+    assert evidence.told.caddr == held.told.caddr == here
+
+
 def test_the_list_decides(site: Site, web: Credential) -> None:
     site.change(WEB, delegates_to=("DNS/other.bossa.test",))
     outcome = proxy(site, web, to_self(site, web))
@@ -324,6 +345,17 @@ def test_a_user_of_ours_is_not_asked_for_by_way_of_others(site: Site, other: Sit
     )
     packet = tgs_req(site, back, WEB, for_user(ALICE, back.key))
     assert code(site.say(packet)) == KrbCode.C_PRINCIPAL_UNKNOWN
+
+
+def test_a_foreign_service_is_sent_back_to_its_own_realm_only(site: Site, other: Site) -> None:
+    third = Site("THIRD.TEST", seed=3)
+    other.trust(third)
+    web = log_in(site, WEB, key=site.principal(WEB).key())
+    there = ask(site, web, krbtgt("OTHER.TEST"))
+    elsewhere = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@THIRD.TEST",))
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), there.key)
+    packet = tgs_req(other, there, elsewhere, asked, kdc_options=int(KdcOptions.CANONICALIZE))
+    assert code(other.say(packet)) == KrbCode.BADMATCH
 
 
 def across(site: Site, other: Site, web: Credential, **fields: Any) -> Outcome:
