@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, the code for the client, and the steps that led there; the last one decided."""
+    """Yes or no, the code for the client, and the steps that led there."""
 
     allowed: bool
     code: KrbCode | None
@@ -42,7 +42,9 @@ class Decision:
 
     @property
     def decisive(self) -> Step:
-        """The step that decided."""
+        """The step that decided: the last one, or the first for which a ticket is no evidence."""
+        if self.allowed and not self.forwardable:
+            return next(step for step in self.steps if not step.holds)
         return self.steps[-1]
 
 

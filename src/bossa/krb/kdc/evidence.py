@@ -24,11 +24,13 @@ from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import MAX_SERVICES, DelegationInfo
 from bossa.krb.pac.groups import delegation_info, sids
 from bossa.krb.pac.info import ClientInfo
+from bossa.krb.pac.make import account_sid
 from bossa.krb.pac.verify import client_text, verify_service, verify_user_across
 from bossa.wire import WireError
 
 if TYPE_CHECKING:
     from bossa.directory.realm import Principal, Realm, Version
+    from bossa.directory.sid import Sid
     from bossa.krb.messages import EncTicketPart, KdcReqBody, Ticket
     from bossa.krb.pac.content import PacContent
     from bossa.krb.ticket import OpenTicket
@@ -136,6 +138,8 @@ def find_delegated(realm: Realm, evidence: Evidence) -> Principal | None:
     found = realm.find("/".join(evidence.cname.parts))
     if found is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {evidence.cname.text!r} is gone")
+    if _sids(evidence.pac)[:1] not in ((), (account_sid(realm.info, found.account),)):
+        raise KdcError(KrbCode.TGT_REVOKED, f"the evidence is of another account that was {evidence.cname.text!r}")
     return found
 
 
@@ -220,10 +224,12 @@ def _decide(case: ProxyCase, now: float) -> Decision:
 
 def _by_transition(content: PacContent) -> bool:
     """Whether the service that shows a ticket made it itself (S4U2Self); after the first hop others answer for that."""
-    if _delegation_info(content) is not None:
-        return False
+    return _delegation_info(content) is None and ASSERTED_BY_SERVICE in _sids(content)
+
+
+def _sids(content: PacContent) -> tuple[Sid, ...]:
     try:
-        return ASSERTED_BY_SERVICE in sids(content)
+        return sids(content)
     except WireError as e:
         raise KdcError(KrbCode.BADOPTION, f"the evidence's groups cannot be read: {e}") from e
 

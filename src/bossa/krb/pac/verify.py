@@ -62,13 +62,8 @@ def verify_across(opened: OpenTicket, trust_key: Key, *, client: str | None = No
     """Return what the PAC of another realm's referral says, its SIDs not yet filtered; raises KdcError.
 
     ``client`` is whom the PAC is for where that is not the ticket's client:
-    ``name@realm`` in the legs of S4U2Self.  A realm that writes no PACs sends
-    a client with a name and no groups; a client whom another stands for it
-    cannot send.
+    ``name@realm`` in the legs of S4U2Self.
     """
-    if client is None and find_pac(opened.part) is None:
-        name = client_text(opened.part.cname)
-        return PacContent(((BufferType.CLIENT_INFO, ClientInfo(opened.part.authtime, name).encode()),))
     pac = _opened(opened.part, KrbCode.TGT_REVOKED)
     _check_server(pac, trust_key)
     content = pac.content()

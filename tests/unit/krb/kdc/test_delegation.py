@@ -69,6 +69,13 @@ def test_a_ticket_to_oneself_is_evidence_by_right_or_without_a_list(
     assert decision.forwardable is expected
 
 
+def test_what_makes_a_ticket_no_evidence_is_told_first() -> None:
+    middle = changed(WEB_ACCOUNT, any_protocol=False)
+    assert to_self(middle, BOB).decisive.words == "bob is sensitive: never delegated"
+    assert to_self(middle).decisive.words == "HTTP/web.bossa.test may only speak for users who came by Kerberos"
+    assert to_self().decisive.rule == "any-protocol"
+
+
 # Trap 7.
 
 

@@ -36,6 +36,7 @@ from bossa.krb.pac import (
 )
 from bossa.krb.pac.delegated import MAX_SERVICES
 from tests.unit.krb.pac.specimens import (
+    ALICE,
     KDC,
     NOW,
     NS,
@@ -169,13 +170,14 @@ def case(
 ) -> ProxyCase:
     of = of or realm()
     evidence = evidence or shown(of=of)
+    if "user" not in fields:
+        fields["user"] = find_delegated(of, evidence)
     values: dict[str, object] = {
         "evidence": evidence,
         "header": part(WEB_NAME),
         "sname": name(target),
         "middle": principal(of, WEB_NAME),
         "target": principal(of, target),
-        "user": find_delegated(of, evidence),
         "pac": evidence.pac,
         "resource_based": False,
     }
@@ -312,7 +314,17 @@ def test_after_the_first_hop_the_first_service_answers_for_how_the_user_came() -
 
 def test_evidence_whose_groups_cannot_be_read_is_none() -> None:
     says = content("alice").replaced(BufferType.LOGON_INFO, b"\x01\x10")
-    assert refusal(case(shown(service_ticket("alice", WEB_NAME, WEB, says)))).code == KrbCode.BADOPTION
+    evidence = shown(service_ticket("alice", WEB_NAME, WEB, says))
+    with pytest.raises(KdcError) as caught:
+        find_delegated(realm(), evidence)
+    assert caught.value.code == KrbCode.BADOPTION
+    assert refusal(case(evidence, user=principal(realm(), "alice"))).code == KrbCode.BADOPTION
+
+
+def test_cve_2020_25719_evidence_of_an_account_that_was_made_anew_is_revoked() -> None:
+    with pytest.raises(KdcError) as caught:
+        find_delegated(realm(changed(ALICE, rid=2000)), shown())
+    assert caught.value.code == KrbCode.TGT_REVOKED
 
 
 # Trap 24: across realms.
