@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-from bossa.wire.der import SEQUENCE, Codec, content, span, tlv
+from bossa.wire.der import SEQUENCE, Codec, content, heads, span, tlv
 from bossa.wire.errors import WireError
 
 T = TypeVar("T")
@@ -143,20 +143,26 @@ def _decoder(
 def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
     """Make the writing half of :func:`sequence`."""
     named = [field for field in fields if field.name]
-    steps = [(0xA0 | field.number, field.codec.encode, field.default is not REQUIRED) for field in named]
+    steps = [_step(field) for field in named]
     take, prefix = _getter([field.name for field in named]), _prefix(fields)
 
     def encode(value: T) -> bytes:
         parts = [prefix]
-        for (tag, write, optional), item in zip(steps, take(value), strict=True):
-            if optional and (item is None or item == ()):
+        for (tag, short, write, optional), item in zip(steps, take(value), strict=True):
+            if optional and (item is None or (not item and item.__class__ is tuple)):
                 continue
             body = write(item)
             size = len(body)
-            parts.append(bytes((tag, size)) + body if size < 0x80 else tlv(tag, body))
+            parts.append(short[size] + body if size < 0x80 else tlv(tag, body))
         return tlv(SEQUENCE, b"".join(parts))
 
     return encode
+
+
+def _step(field: Field) -> tuple[int, tuple[bytes, ...], Callable[[Any], bytes], bool]:
+    """What writing a field takes: its tag, the tag with each short length, its codec, whether it may be absent."""
+    tag = 0xA0 | field.number
+    return tag, heads(tag), field.codec.encode, field.default is not REQUIRED
 
 
 def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
