@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bossa.crypto.enctypes import Key
+from bossa.directory.changes import remove_account
 from bossa.krb.client import Login, User, Wishes, authenticate, impersonate
 from bossa.krb.client.s4u import for_user, x509_user
 from bossa.krb.errors import KrbCode
@@ -326,6 +327,45 @@ def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(site: Sit
     assert (part.crealm, part.cname) == ("OTHER.TEST", name("oscar"))
 
 
+def way_home(site: Site, other: Site, web: Credential) -> Credential:
+    """The other realm's word on its user, for a service of ours that is on its way home."""
+    there = ask(site, web, krbtgt("OTHER.TEST"))
+    own = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@BOSSA.TEST",))
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), there.key)
+    return ask(other, there, own, asked, kdc_options=int(KdcOptions.CANONICALIZE))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "refused"),
+    [
+        (lambda site: site.change(WEB, disabled=True), KrbCode.CLIENT_REVOKED),
+        (lambda site: remove(site, WEB), KrbCode.C_PRINCIPAL_UNKNOWN),
+    ],
+)
+def test_a_service_that_is_out_of_use_by_then_does_not_come_home(
+    site: Site, other: Site, web: Credential, spoil: Any, refused: KrbCode
+) -> None:
+    back = way_home(site, other, web)
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), back.key)
+    site.service("HTTP/new.bossa.test")
+    spoil(site)
+    assert code(site.say(tgs_req(site, back, "HTTP/new.bossa.test", asked))) == refused
+
+
+def remove(site: Site, account: str) -> None:
+    """Take an account out of the realm."""
+    site.realm.apply(remove_account(site.realm, site.principal(account).account))
+
+
+def test_a_foreign_service_shows_its_own_realms_word_and_no_ticket_of_ours(site: Site, other: Site) -> None:
+    held = log_in(
+        other, "HTTP/www.other.test", key=other.principal("HTTP/www.other.test").key(), kdc_options=FORWARDABLE
+    )
+    there = ask(other, held, krbtgt("BOSSA.TEST"), kdc_options=FORWARDABLE)
+    local = ask(site, there, krbtgt("BOSSA.TEST"), kdc_options=int(KdcOptions.FORWARDED))
+    assert code(proxy(site, local, ask(site, local, DNS))) == KrbCode.BADOPTION
+
+
 def test_a_user_of_another_realm_is_asked_for_there_first(site: Site, other: Site, web: Credential) -> None:
     """Trap 23 of the reference."""
     packet = tgs_req(site, web, WEB, for_user(User(name("oscar"), "OTHER.TEST"), web.key))
@@ -334,15 +374,7 @@ def test_a_user_of_another_realm_is_asked_for_there_first(site: Site, other: Sit
 
 def test_a_user_of_ours_is_not_asked_for_by_way_of_others(site: Site, other: Site, web: Credential) -> None:
     """Trap 23 of the reference."""
-    there = ask(site, web, krbtgt("OTHER.TEST"))
-    own = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@BOSSA.TEST",))
-    back = ask(
-        other,
-        there,
-        own,
-        for_user(User(name("oscar"), "OTHER.TEST"), there.key),
-        kdc_options=int(KdcOptions.CANONICALIZE),
-    )
+    back = way_home(site, other, web)
     packet = tgs_req(site, back, WEB, for_user(ALICE, back.key))
     assert code(site.say(packet)) == KrbCode.C_PRINCIPAL_UNKNOWN
 

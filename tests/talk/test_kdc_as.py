@@ -205,6 +205,15 @@ def test_a_slash_inside_a_part_is_not_the_slash_between_parts(site: Site) -> Non
     assert code(site.say(as_req(site, joined))) == KrbCode.C_PRINCIPAL_UNKNOWN
 
 
+def test_without_keys_there_is_neither_client_nor_realm(site: Site) -> None:
+    """RFC 4120 §7.5.9 KDC_ERR_NULL_KEY"""
+    proof = timestamp(site, key_of(site, "alice"))
+    site.change("krbtgt", sealed=b"")
+    assert code(site.say(as_req(site, "alice", proof, sname=name("HTTP/web.bossa.test")))) == KrbCode.NULL_KEY
+    site.change("alice", sealed=b"")
+    assert code(site.say(as_req(site, "alice", proof, sname=name("HTTP/web.bossa.test")))) == KrbCode.NULL_KEY
+
+
 def test_a_request_without_a_client_is_refused(site: Site) -> None:
     from bossa.krb.messages import AS_REQ, KdcReq
 

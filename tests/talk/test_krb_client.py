@@ -394,6 +394,14 @@ def test_a_ticket_is_renewed_and_forwarded(kdc, tgt):
     assert away.flags & KdcOptions.FORWARDED and away.server == krbtgt(A)
 
 
+def test_a_renewed_ticket_may_last_longer_than_was_asked(kdc, tgt):
+    kdc.lie = changed(endtime=int(NOW) + 60)
+    assert talk(renew(tgt, Wishes(till=int(NOW) + 50), setting()), kdc).times.endtime == int(NOW) + 60
+    with pytest.raises(KdcError) as refused:
+        talk(forward(tgt, Wishes(till=int(NOW) + 50), setting()), kdc)
+    assert refused.value.code == KrbCode.MODIFIED
+
+
 def test_a_ticket_is_made_under_another_users_session_key(kdc, tgt):
     bobs = login(kdc, BOB)
     kdc.services["bob"] = WEB_KEY

@@ -165,6 +165,7 @@ def string(tag: int = GENERAL_STRING, longest: int = 1024) -> Codec[str]:
 
 
 def _decode_boolean(data: bytes, pos: int, end: int) -> bool:
+    """Read a BOOLEAN: DER has one form of either.  X.690 §11.1"""
     start = content(data, pos, end, BOOLEAN)
     if end - start != 1 or data[start] not in (0, 0xFF):
         raise WireError(f"boolean at {pos} is neither 0 nor 0xff")
@@ -172,6 +173,7 @@ def _decode_boolean(data: bytes, pos: int, end: int) -> bool:
 
 
 def _decode_raw(data: bytes, pos: int, end: int) -> bytes:
+    """Read one value as it is."""
     if span(data, pos, end)[1] != end:
         raise WireError(f"octets left over in the value at {pos}")
     return data[pos:end]
@@ -296,6 +298,7 @@ def _time_octets(seconds: int) -> bytes:
 
 
 def _decode_time(data: bytes, pos: int, end: int) -> int:
+    """Read a GeneralizedTime; those of our days come again and again.  RFC 4120 §5.2.3"""
     return _seconds(data[pos:end])
 
 

@@ -236,7 +236,5 @@ def _target_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
 
 def _lists(names: tuple[str, ...], account: Account) -> bool:
     """Whether a list has the account, under any of its names."""
-    if not names:
-        return False
     own = {name.casefold() for name in (account.name, *account.names)}
     return any(name.casefold() in own for name in names)

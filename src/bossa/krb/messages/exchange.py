@@ -100,6 +100,7 @@ class KdcReq(Message):
 
 
 def _kdc_req(msg_type: int) -> Codec[KdcReq]:
+    """The codec of AS-REQ or TGS-REQ."""
     return sequence(
         KdcReq,
         constant(1, PVNO, INT32),
@@ -126,6 +127,7 @@ class KdcRep(Message):
 
 
 def _kdc_rep(msg_type: int) -> Codec[KdcRep]:
+    """The codec of AS-REP or TGS-REP."""
     return sequence(
         KdcRep,
         constant(0, PVNO, INT32),
