@@ -93,6 +93,7 @@ class FakeKdc:
     elsewhere: dict[str, str] = field(default_factory=dict)
     etype: int = 18
     preauth: bool = True
+    evidence: Key | None = None
     hints: tuple[PaData, ...] | None = None
     foreign: dict[str, str] = field(default_factory=dict)
     codes: dict[str, KrbCode] = field(default_factory=dict)
@@ -205,7 +206,7 @@ class FakeKdc:
             raise KdcError(KrbCode.S_PRINCIPAL_UNKNOWN, "unknown")
         client = user or header.ticket.part.cname
         if body.kdc_options & KdcOptions.CNAME_IN_ADDL_TKT:
-            evidence = open(body.additional_tickets[0], self.services["HTTP/web"])
+            evidence = open(body.additional_tickets[0], self.evidence or self.services["HTTP/web"])
             client = evidence.part.cname
         crealm = self.foreign.get(client.text, header.ticket.part.crealm)
         reply = self._reply(replace(body, sname=sname), client, header.subkey, crealm=crealm)

@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 
 from bossa.crypto.enctypes import Key
+from bossa.directory.changes import remove_account
 from bossa.krb.client import Login, User, Wishes, authenticate, impersonate
 from bossa.krb.client.s4u import for_user, x509_user
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions, PacOptions, TicketFlags
 from bossa.krb.kdc.outcome import Outcome, Verdict
-from bossa.krb.messages import PaData
+from bossa.krb.messages import AuthData, HostAddress, PaData, encode_authorization_data
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import DelegationInfo
 from bossa.krb.pac.verify import verify_service
 from bossa.krb.padata import PaPacOptions, PaType
+from bossa.krb.ticket import lock
+from bossa.krb.usages import Usage
 from tests.talk.kerberos import (
+    ADDRESS,
     NOW,
     Credential,
     Site,
@@ -183,6 +187,24 @@ def test_times_are_bounded_by_both_tickets(site: Site, web: Credential) -> None:
     assert (told.authtime, told.starttime, told.endtime) == (int(NOW), int(NOW) + 60, int(NOW) + 1800)
 
 
+def test_what_the_evidence_is_narrowed_to_the_ticket_is_narrowed_to(site: Site, web: Credential) -> None:
+    """RFC 4120 §5.2.6: whoever acts, the user's restrictions go with the ticket."""
+    item = AuthData(-77, b"only on Sundays")
+    alice = log_in(site, "alice", kdc_options=FORWARDABLE)
+    locked = lock(alice.key, Usage.TGS_REQ_AUTH_DATA_SESSION, encode_authorization_data((item,)), bytes(16))
+    brought = ask(site, alice, WEB, kdc_options=FORWARDABLE, enc_authorization_data=locked)
+    held = ask(site, web, DNS, kdc_options=IN_ADDITIONAL, additional_tickets=(brought.ticket,))
+    assert site.open(held.ticket, DNS).part.authorization_data[1:] == (item,)
+
+
+def test_a_service_that_is_bound_to_addresses_acts_from_there(site: Site) -> None:
+    here = (HostAddress(2, bytes(int(part) for part in ADDRESS.split("."))),)
+    web = log_in(site, WEB, key=site.principal(WEB).key(), kdc_options=FORWARDABLE, addresses=here)
+    evidence = to_self(site, web)
+    held = ask(site, web, DNS, kdc_options=IN_ADDITIONAL, additional_tickets=(evidence.ticket,))
+    assert evidence.told.caddr == held.told.caddr == here
+
+
 def test_the_list_decides(site: Site, web: Credential) -> None:
     site.change(WEB, delegates_to=("DNS/other.bossa.test",))
     outcome = proxy(site, web, to_self(site, web))
@@ -305,6 +327,45 @@ def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(site: Sit
     assert (part.crealm, part.cname) == ("OTHER.TEST", name("oscar"))
 
 
+def way_home(site: Site, other: Site, web: Credential) -> Credential:
+    """The other realm's word on its user, for a service of ours that is on its way home."""
+    there = ask(site, web, krbtgt("OTHER.TEST"))
+    own = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@BOSSA.TEST",))
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), there.key)
+    return ask(other, there, own, asked, kdc_options=int(KdcOptions.CANONICALIZE))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "refused"),
+    [
+        (lambda site: site.change(WEB, disabled=True), KrbCode.CLIENT_REVOKED),
+        (lambda site: remove(site, WEB), KrbCode.C_PRINCIPAL_UNKNOWN),
+    ],
+)
+def test_a_service_that_is_out_of_use_by_then_does_not_come_home(
+    site: Site, other: Site, web: Credential, spoil: Any, refused: KrbCode
+) -> None:
+    back = way_home(site, other, web)
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), back.key)
+    site.service("HTTP/new.bossa.test")
+    spoil(site)
+    assert code(site.say(tgs_req(site, back, "HTTP/new.bossa.test", asked))) == refused
+
+
+def remove(site: Site, account: str) -> None:
+    """Take an account out of the realm."""
+    site.realm.apply(remove_account(site.realm, site.principal(account).account))
+
+
+def test_a_foreign_service_shows_its_own_realms_word_and_no_ticket_of_ours(site: Site, other: Site) -> None:
+    held = log_in(
+        other, "HTTP/www.other.test", key=other.principal("HTTP/www.other.test").key(), kdc_options=FORWARDABLE
+    )
+    there = ask(other, held, krbtgt("BOSSA.TEST"), kdc_options=FORWARDABLE)
+    local = ask(site, there, krbtgt("BOSSA.TEST"), kdc_options=int(KdcOptions.FORWARDED))
+    assert code(proxy(site, local, ask(site, local, DNS))) == KrbCode.BADOPTION
+
+
 def test_a_user_of_another_realm_is_asked_for_there_first(site: Site, other: Site, web: Credential) -> None:
     """Trap 23 of the reference."""
     packet = tgs_req(site, web, WEB, for_user(User(name("oscar"), "OTHER.TEST"), web.key))
@@ -313,17 +374,20 @@ def test_a_user_of_another_realm_is_asked_for_there_first(site: Site, other: Sit
 
 def test_a_user_of_ours_is_not_asked_for_by_way_of_others(site: Site, other: Site, web: Credential) -> None:
     """Trap 23 of the reference."""
-    there = ask(site, web, krbtgt("OTHER.TEST"))
-    own = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@BOSSA.TEST",))
-    back = ask(
-        other,
-        there,
-        own,
-        for_user(User(name("oscar"), "OTHER.TEST"), there.key),
-        kdc_options=int(KdcOptions.CANONICALIZE),
-    )
+    back = way_home(site, other, web)
     packet = tgs_req(site, back, WEB, for_user(ALICE, back.key))
     assert code(site.say(packet)) == KrbCode.C_PRINCIPAL_UNKNOWN
+
+
+def test_a_foreign_service_is_sent_back_to_its_own_realm_only(site: Site, other: Site) -> None:
+    third = Site("THIRD.TEST", seed=3)
+    other.trust(third)
+    web = log_in(site, WEB, key=site.principal(WEB).key())
+    there = ask(site, web, krbtgt("OTHER.TEST"))
+    elsewhere = PrincipalName(NameType.ENTERPRISE, (f"{WEB}@THIRD.TEST",))
+    asked = for_user(User(name("oscar"), "OTHER.TEST"), there.key)
+    packet = tgs_req(other, there, elsewhere, asked, kdc_options=int(KdcOptions.CANONICALIZE))
+    assert code(other.say(packet)) == KrbCode.BADMATCH
 
 
 def across(site: Site, other: Site, web: Credential, **fields: Any) -> Outcome:

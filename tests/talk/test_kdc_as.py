@@ -205,6 +205,15 @@ def test_a_slash_inside_a_part_is_not_the_slash_between_parts(site: Site) -> Non
     assert code(site.say(as_req(site, joined))) == KrbCode.C_PRINCIPAL_UNKNOWN
 
 
+def test_without_keys_there_is_neither_client_nor_realm(site: Site) -> None:
+    """RFC 4120 §7.5.9 KDC_ERR_NULL_KEY"""
+    proof = timestamp(site, key_of(site, "alice"))
+    site.change("krbtgt", sealed=b"")
+    assert code(site.say(as_req(site, "alice", proof, sname=name("HTTP/web.bossa.test")))) == KrbCode.NULL_KEY
+    site.change("alice", sealed=b"")
+    assert code(site.say(as_req(site, "alice", proof, sname=name("HTTP/web.bossa.test")))) == KrbCode.NULL_KEY
+
+
 def test_a_request_without_a_client_is_refused(site: Site) -> None:
     from bossa.krb.messages import AS_REQ, KdcReq
 
@@ -371,6 +380,7 @@ def test_a_request_for_another_realm_is_wrong_here(site: Site, realm: str, optio
     """RFC 6806 §7"""
     outcome = site.say(as_req(site, "alice", realm=realm, kdc_options=options))
     assert (outcome.verdict, code(outcome)) == (Verdict.TURN, KrbCode.WRONG_REALM)
+    assert refusal(outcome).crealm == realm
 
 
 def test_the_realm_in_lower_case_is_ours_for_clients_that_ask(site: Site) -> None:
@@ -384,6 +394,7 @@ def test_an_enterprise_name_of_a_trusted_realm_leads_there(site: Site, place: st
     asked = name(f"bob@{place}", NameType.ENTERPRISE)
     error = refusal(site.say(as_req(site, asked, kdc_options=CANONICALIZE)))
     assert (error.error_code, error.crealm) == (KrbCode.WRONG_REALM, "OTHER.TEST")
+    assert code(site.say(as_req(site, asked))) == KrbCode.C_PRINCIPAL_UNKNOWN
 
 
 def test_an_enterprise_name_of_no_realm_we_know_is_unknown(site: Site) -> None:

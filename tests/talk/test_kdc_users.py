@@ -10,6 +10,7 @@ import pytest
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions
 from bossa.krb.messages import Ticket
+from bossa.krb.names import krbtgt
 from bossa.krb.pac.verify import verify_service
 from bossa.krb.ticket import open as open_ticket
 from tests.talk.kerberos import NOW, Credential, Site, ask, code, log_in, name, tgs_req
@@ -61,6 +62,11 @@ def test_a_second_ticket_of_somebody_else_does_not_match(site: Site, alice: Cred
     packet = tgs_req(site, alice, "bob", kdc_options=U2U, additional_tickets=(alice.ticket,))
     assert code(site.say(packet)) == KrbCode.SERVER_NOMATCH
     packet = tgs_req(site, alice, WEB, kdc_options=U2U, additional_tickets=(bob.ticket,))
+    assert code(site.say(packet)) == KrbCode.SERVER_NOMATCH
+
+
+def test_a_service_that_grants_tickets_is_no_user(site: Site, alice: Credential, bob: Credential) -> None:
+    packet = tgs_req(site, alice, krbtgt("BOSSA.TEST"), kdc_options=U2U, additional_tickets=(bob.ticket,))
     assert code(site.say(packet)) == KrbCode.SERVER_NOMATCH
 
 

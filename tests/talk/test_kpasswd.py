@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bossa.crypto.enctypes import Key, random_key
+from bossa.directory.changes import remove_account
 from bossa.krb import ap
 from bossa.krb.client.password import ChangePasswdData
 from bossa.krb.errors import KrbCode
@@ -240,6 +241,12 @@ def test_who_is_out_of_use_changes_nothing(site: Site, held: Credential, fields:
     site.change("alice", **fields)
     error = not_changed(site, request(site, held, NEW.encode())[0])
     assert (error.said.result, error.code) == (Result.AUTHERROR, code)
+
+
+def test_who_is_gone_changes_nothing(site: Site, held: Credential) -> None:
+    site.realm.apply(remove_account(site.realm, site.principal("alice").account))
+    error = not_changed(site, request(site, held, NEW.encode())[0])
+    assert (error.said.result, error.code) == (Result.AUTHERROR, KrbCode.C_PRINCIPAL_UNKNOWN)
 
 
 def test_an_expired_ticket_changes_nothing(site: Site, held: Credential) -> None:

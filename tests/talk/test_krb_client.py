@@ -23,13 +23,28 @@ from bossa.krb.client import (
     service_ticket,
     user_to_user,
 )
+from bossa.krb.client.authenticate import MOST_REALMS
 from bossa.krb.client.password import CHANGEPW
 from bossa.krb.client.service import MOST_REFERRALS
+from bossa.krb.client.verify import told_key
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
-from bossa.krb.messages import ApReq, ChangePasswdData, EncKrbPrivPart, HostAddress, KdcRep, KrbError, LastReq, PaData
+from bossa.krb.messages import (
+    ApReq,
+    ChangePasswdData,
+    CheckSum,
+    EncKrbPrivPart,
+    EncryptionKey,
+    HostAddress,
+    KdcRep,
+    KrbError,
+    LastReq,
+    PaData,
+    Ticket,
+    find_padata,
+)
 from bossa.krb.names import NameType, PrincipalName, krbtgt
-from bossa.krb.padata import EtypeInfo2Entry, PaType, encode_etype_info2
+from bossa.krb.padata import EtypeInfo2Entry, PaS4uX509User, PaType, encode_etype_info2
 from bossa.krb.private import open_private, seal_private
 from bossa.krb.ticket import open
 from bossa.krb.usages import Usage
@@ -176,6 +191,13 @@ def test_users_are_not_led_in_circles(kdc):
     assert refused.value.code == KrbCode.WRONG_REALM and len(kdc.asked) == 1
 
 
+def test_a_user_is_not_looked_for_in_every_realm():
+    realms = [FakeKdc(f"R{n}.TEST", elsewhere={"alice": f"R{n + 1}.TEST"}) for n in range(MOST_REALMS + 2)]
+    with pytest.raises(KdcError) as refused:
+        talk(authenticate(Login(ALICE, "R0.TEST", "x"), Wishes(CANONICALIZE), setting()), *realms)
+    assert refused.value.code == KrbCode.WRONG_REALM and not realms[MOST_REALMS].asked
+
+
 def changed(**changes):
     """A lie in the encrypted part."""
     return lambda reply: replace(reply, part=replace(reply.part, **changes))
@@ -284,6 +306,36 @@ def test_an_unknown_service_is_told(kdc, tgt, armored):
 TGS_LIES = {name: AS_LIES[name] for name in AS_LIES if "checksum" not in name and "life" not in name}
 
 
+def to_ldap(reply):
+    """A ticket that is honestly to another service."""
+    return changed(sname=LDAP)(replace(reply, ticket=Ticket(A, LDAP, reply.ticket.enc_part)))
+
+
+REPLIES = {
+    "to another service": to_ldap,
+    "of another realm": lambda reply: changed(srealm=B)(replace(reply, ticket=replace(reply.ticket, realm=B, raw=b""))),
+}
+
+
+@pytest.mark.parametrize("lie", REPLIES.values(), ids=REPLIES)
+def test_a_ticket_that_is_honest_but_another_is_not_taken(kdc, tgt, lie):
+    kdc.lie = lie
+    with pytest.raises(KdcError) as refused:
+        talk(renew(tgt, PLAIN, setting()), kdc)
+    assert refused.value.code == KrbCode.MODIFIED
+    with pytest.raises(KdcError) as refused:
+        login(kdc)
+    assert refused.value.code == KrbCode.MODIFIED
+
+
+def test_a_referral_is_of_the_realm_that_was_asked(kdc, tgt):
+    other = two_realms(kdc)
+    kdc.lie = REPLIES["of another realm"]
+    with pytest.raises(KdcError) as refused:
+        talk(service_ticket(tgt, FAR, PLAIN, setting()), kdc, other)
+    assert refused.value.code == KrbCode.MODIFIED
+
+
 @pytest.mark.parametrize("lie", TGS_LIES.values(), ids=TGS_LIES)
 @pytest.mark.parametrize("armored", [False, True])
 def test_a_lie_in_a_later_reply_is_not_believed(kdc, tgt, lie, armored):
@@ -342,6 +394,14 @@ def test_a_ticket_is_renewed_and_forwarded(kdc, tgt):
     assert away.flags & KdcOptions.FORWARDED and away.server == krbtgt(A)
 
 
+def test_a_renewed_ticket_may_last_longer_than_was_asked(kdc, tgt):
+    kdc.lie = changed(endtime=int(NOW) + 60)
+    assert talk(renew(tgt, Wishes(till=int(NOW) + 50), setting()), kdc).times.endtime == int(NOW) + 60
+    with pytest.raises(KdcError) as refused:
+        talk(forward(tgt, Wishes(till=int(NOW) + 50), setting()), kdc)
+    assert refused.value.code == KrbCode.MODIFIED
+
+
 def test_a_ticket_is_made_under_another_users_session_key(kdc, tgt):
     bobs = login(kdc, BOB)
     kdc.services["bob"] = WEB_KEY
@@ -359,34 +419,64 @@ def test_a_service_speaks_for_a_user_to_itself_and_to_another(kdc, armored):
     assert (found.client, found.server) == (ALICE, LDAP)
     asked = kdc.asked[-1]
     assert asked.body.additional_tickets[0].raw == evidence.ticket
-    assert find(asked.padata, PaType.PAC_OPTIONS).endswith(b"\x10\0\0\0")
+    assert find_padata(asked.padata, PaType.PAC_OPTIONS).endswith(b"\x10\0\0\0")
 
 
-def find(padata, type) -> bytes:
-    return next(item.value for item in padata if item.type == type)
+def echo(reply, *, usage: int = 27, other: Key | None = None, **changes):
+    """A lie in what the KDC says of the user, under a checksum that fits it."""
+    found = PaS4uX509User.decode(reply.padata[0].value)
+    user_id = replace(found.user_id, raw=b"", **changes)
+    key = other or reply.key
+    cksum = CheckSum(key.checksum_type, key.checksum(usage, user_id.encode()))
+    return replace(reply, padata=(PaData(PaType.S4U_X509_USER, PaS4uX509User(user_id, cksum).encode()),))
 
 
 S4U_LIES = {
     "another user": lambda reply: replace(reply, cname=BOB),
-    "an echo under another key": lambda reply: replace(reply, padata=(turned(reply.padata[0], -1),)),
-    "an echo of another request": lambda reply: replace(reply, padata=(turned(reply.padata[0], 14),)),
-    "another service": lambda reply: changed(sname=LDAP)(replace(reply, ticket=replace(reply.ticket, sname=LDAP))),
+    "another service": to_ldap,
+    "an echo under another key": lambda reply: echo(reply, other=WEB_KEY),
+    "an echo under another type of key": lambda reply: echo(reply, other=Key(17, b"k" * 16)),
+    "an echo under another usage": lambda reply: echo(reply, usage=26),
+    "an echo of another request": lambda reply: echo(reply, nonce=5),
 }
-
-
-def turned(item: PaData, at: int) -> PaData:
-    """An element in whose value one bit is turned."""
-    value = bytearray(item.value)
-    value[at] ^= 1
-    return PaData(item.type, bytes(value))
+S4U_TRUTHS = {
+    "an echo without options": lambda reply: echo(reply, usage=26, options=None),
+    "no echo": lambda reply: replace(reply, padata=()),
+}
 
 
 @pytest.mark.parametrize("lie", S4U_LIES.values(), ids=S4U_LIES)
 def test_a_lie_about_a_user_is_not_believed(kdc, lie):
     own = login(kdc, WEB)
     kdc.lie = lie
-    with pytest.raises((KdcError, WireError)):
+    with pytest.raises(KdcError) as refused:
         talk(impersonate(own, User(ALICE, A), PLAIN, setting()), kdc)
+    assert refused.value.code == KrbCode.MODIFIED
+
+
+@pytest.mark.parametrize("truth", S4U_TRUTHS.values(), ids=S4U_TRUTHS)
+def test_older_kdcs_say_less_about_a_user(kdc, truth):
+    own = login(kdc, WEB)
+    kdc.lie = truth
+    assert talk(impersonate(own, User(ALICE, A), PLAIN, setting()), kdc).client == ALICE
+
+
+def test_the_kdc_knows_what_an_enterprise_name_means(kdc):
+    own = login(kdc, WEB)
+    kdc.lie = lambda reply: replace(reply, cname=ALICE)
+    user = User(PrincipalName(NameType.ENTERPRISE, ("al@mail",)), A)
+    assert talk(impersonate(own, user, PLAIN, setting()), kdc).client == ALICE
+
+
+def test_evidence_follows_a_service_to_another_realm(kdc):
+    other = two_realms(kdc)
+    own = login(kdc, WEB)
+    evidence = talk(impersonate(own, User(ALICE, A), PLAIN, setting()), kdc)
+    other.evidence, other.foreign["alice"] = other.keys[A], A
+    found = talk(act_for(own, evidence, FAR, PLAIN, setting()), kdc, other)
+    assert (found.client, found.realm, found.server, found.server_realm) == (ALICE, A, FAR, B)
+    brought = other.asked[-1].body.additional_tickets[0]
+    assert open(brought, other.keys[A]).part.cname == ALICE and brought.sname == krbtgt(B)
 
 
 def test_a_proxy_ticket_for_another_user_is_not_believed(kdc):
@@ -410,7 +500,9 @@ def test_a_user_of_another_realm_is_asked_for_there(kdc):
     assert other.asked[0].body.sname == PrincipalName(NameType.ENTERPRISE, ("HTTP/web@A.TEST",))
 
 
-def password_server(message: bytes, code: bytes = b"\0\0done", *, proof: bool = True) -> tuple[bytes, bytes]:
+def password_server(
+    message: bytes, code: bytes = b"\0\0done", *, proof: bool = True, own: Key | None = None
+) -> tuple[bytes, bytes]:
     """What a password server reads, and what it answers."""
     size, ap_size = int.from_bytes(message[:2], "big"), int.from_bytes(message[4:6], "big")
     assert size == len(message)
@@ -418,8 +510,9 @@ def password_server(message: bytes, code: bytes = b"\0\0done", *, proof: bool = 
     shown = open_request(req, open(req.ticket, WEB_KEY), Usage.AP_REQ_AUTHENTICATOR, NOW, SKEW)
     words = open_private(message[6 + ap_size :], shown.subkey)
     assert words.seq_number == shown.authenticator.seq_number
-    ap_rep = reply(shown, b"c" * 16)
-    back = seal_private(EncKrbPrivPart(code, None, None, 1, HostAddress(2, bytes(4))), shown.subkey, b"c" * 16)
+    ap_rep = reply(shown, b"c" * 16, subkey=own)
+    said = EncKrbPrivPart(code, None, None, 1, HostAddress(2, bytes(4)))
+    back = seal_private(said, own or shown.subkey, b"c" * 16)
     if not proof:
         ap_rep, back = b"", KrbError(60, int(NOW), 0, A, CHANGEPW, e_data=b"\0\1no").encode()
     size = 6 + len(ap_rep) + len(back)
@@ -476,6 +569,32 @@ def test_a_password_server_without_the_key_is_not_believed(kdc):
     with pytest.raises(KdcError) as refused:
         talk(change_password(ticket, "new", setting()), passwords=server)
     assert refused.value.code == KrbCode.MODIFIED
+
+
+def test_a_password_servers_word_has_a_code(kdc):
+    ticket = login(kdc, wishes=Wishes(service=CHANGEPW))
+    with pytest.raises(WireError):
+        talk(change_password(ticket, "new", setting()), passwords=lambda message: password_server(message, b"\0")[1])
+
+
+def test_a_password_server_may_choose_the_key(kdc):
+    ticket = login(kdc, wishes=Wishes(service=CHANGEPW))
+    result = talk(
+        change_password(ticket, "new", setting()), passwords=lambda message: password_server(message, own=WEB_KEY)[1]
+    )
+    assert result.code == 0
+
+
+def test_a_key_of_a_type_that_we_lack_is_told_so():
+    with pytest.raises(KdcError) as refused:
+        told_key(EncryptionKey(23, b"w" * 16))
+    assert refused.value.code == KrbCode.ETYPE_NOSUPP and told_key(EncryptionKey(18, b"w" * 32)) == WEB_KEY
+
+
+def test_a_pac_is_wanted_or_not_only_when_said(kdc):
+    for pac, octets in ((None, None), (True, b"0\5\xa0\3\1\1\xff"), (False, b"0\5\xa0\3\1\1\0")):
+        login(kdc, wishes=Wishes(pac=pac))
+        assert find_padata(kdc.asked[-1].padata, PaType.PAC_REQUEST) == octets
 
 
 def test_what_was_last_is_kept_out_of_a_credential(kdc):

@@ -8,17 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from bossa.crypto.enctypes import BadIntegrity, hmac_md5_checksum
+from bossa.crypto.enctypes import Key, hmac_md5_checksum, string_to_key
 from bossa.krb.ap import Verified, open_request
-from bossa.krb.armor import check_challenge
+from bossa.krb.armor import check_answer, check_challenge, strengthened
 from bossa.krb.ccache import CredentialCache
+from bossa.krb.client.armored import Armor, check_finished, open_error, open_response
+from bossa.krb.client.ask import Setting
+from bossa.krb.client.verify import check_request_seen, open_part, told_key
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.fast import Armored, unwrap
 from bossa.krb.keytab import Keytab
-from bossa.krb.messages import ApReq, KdcRep, KdcReq, KrbError, Ticket, decode_padata, find_padata
+from bossa.krb.messages import (
+    ApRep,
+    ApReq,
+    EncKdcRepPart,
+    KdcRep,
+    KdcReq,
+    KrbError,
+    KrbPriv,
+    Ticket,
+    decode_padata,
+    find_padata,
+)
 from bossa.krb.names import PrincipalName, krbtgt
 from bossa.krb.padata import (
-    KrbFastArmoredRep,
     PaForUser,
     PaS4uX509User,
     PaType,
@@ -97,6 +110,17 @@ def test_a_cache_is_read_as_it_will_be_again(case):
     assert len(cache.tickets) < len(cache.credentials)
 
 
+@pytest.mark.parametrize(
+    ("case", "kind"), [("kpasswd-request", ApReq), ("kpasswd-reply", ApRep)], ids=["request", "reply"]
+)
+def test_the_messages_of_kpasswd_hold_two_messages(case, kind):
+    octets = golden(case)
+    size, version, first = (int.from_bytes(octets[at : at + 2], "big") for at in (0, 2, 4))
+    assert (size, version) == (len(octets), 1)
+    for decoder, part in ((kind, octets[6 : 6 + first]), (KrbPriv, octets[6 + first :])):
+        assert decoder.decode(part).encode() == part
+
+
 def keys(case: str, name: PrincipalName):
     return [key for _, key in Keytab.decode(golden(case)).keys(name, REALM)]
 
@@ -144,21 +168,81 @@ def test_the_armor_of_kinit_comes_off(armored):
     assert armored.req.body.cname.parts == ("bob",) and armored.req.body.realm == REALM
 
 
-def test_the_challenge_of_kinit_is_one():
-    req = KdcReq.decode(golden("fast-as-req-proven"))
-    inside = unwrap(req, open_tgt, None, at("fast-as-req-proven"), SKEW)
+def bobs_key() -> Key:
+    return string_to_key(18, b"secret2", b"MIT.TESTbob")
+
+
+def test_the_challenge_of_kinit_proves_the_password():
+    req, sent = KdcReq.decode(golden("fast-as-req-proven")), at("fast-as-req-proven")
+    inside = unwrap(req, open_tgt, None, sent, SKEW)
     value = find_padata(inside.req.padata, PaType.ENCRYPTED_CHALLENGE)
+    check_challenge(inside.armor_key, bobs_key(), value, sent, SKEW)
     with pytest.raises(KdcError) as wrong:
-        check_challenge(inside.armor_key, inside.armor_key, value, at("fast-as-req-proven"), SKEW)
+        check_challenge(inside.armor_key, inside.armor_key, value, sent, SKEW)
     assert wrong.value.code == KrbCode.PREAUTH_FAILED
     assert find_padata(inside.req.padata, PaType.FX_COOKIE) is not None
 
 
-def test_the_reply_inside_an_armor_is_not_for_every_key():
-    value = KdcRep.decode(golden("fast-as-rep")).padata[0].value
-    data = KrbFastArmoredRep.decode(value).enc_fast_rep
-    with pytest.raises(BadIntegrity):
-        keys("krbtgt-keytab", krbtgt(REALM))[0].decrypt(Usage.FAST_REP, data.cipher)
+def test_the_kdcs_reply_inside_the_armor_is_finished():
+    req, sent = KdcReq.decode(golden("fast-as-req-proven")), at("fast-as-req-proven")
+    inside = unwrap(req, open_tgt, None, sent, SKEW)
+    armor, rep = Armor(inside.armor_key), KdcRep.decode(golden("fast-as-rep"))
+    response = open_response(armor, rep.padata, inside.req.body.nonce)
+    assert check_finished(armor, response, rep).cname.parts == ("bob",)
+    check_answer(armor.key, bobs_key(), find_padata(response.padata, PaType.ENCRYPTED_CHALLENGE), sent, SKEW)
+    key = strengthened(told_key(response.strengthen_key), bobs_key())
+    part = open_part(rep, key, Usage.AS_REP, inside.req.body, Setting(sent, bytes))
+    assert part.sname == krbtgt(REALM) and check_request_seen(part, key, golden("fast-as-req-proven"))
+
+
+def test_the_kdcs_error_inside_the_armor_is_the_true_one():
+    inside = unwrap(KdcReq.decode(golden("fast-as-req")), open_tgt, None, at("fast-as-req"), SKEW)
+    outer = KrbError.decode(golden("fast-krb-error"))
+    error, hints = open_error(Armor(inside.armor_key), outer, inside.req.body.nonce)
+    assert error.error_code == KrbCode.PREAUTH_REQUIRED
+    assert find_padata(hints, PaType.ENCRYPTED_CHALLENGE) == b""
+
+
+def test_the_first_reply_is_under_the_password():
+    req, key = KdcReq.decode(golden("as-req-proven")), string_to_key(18, b"secret1", b"MIT.TESTalice")
+    rep = KdcRep.decode(golden("as-rep"))
+    part = open_part(rep, key, Usage.AS_REP, req.body, Setting(1_795_545_099, bytes))
+    assert check_request_seen(part, key, golden("as-req-proven"))
+    with pytest.raises(KdcError):
+        check_request_seen(part, key, golden("as-req"))
+
+
+def later(case: str) -> tuple[Verified, KdcRep, EncKdcRepPart]:
+    """Open the reply to a TGS-REQ, which libkrb5 arms with its header."""
+    req, verified = header(f"{case}-req")
+    sent, rep = at(f"{case}-req"), KdcRep.decode(golden(f"{case}-rep"))
+    inside = unwrap(req, open_tgt, verified, sent, SKEW)
+    assert inside is not None
+    response = open_response(Armor(inside.armor_key), rep.padata, inside.req.body.nonce)
+    rep = check_finished(Armor(inside.armor_key), response, rep)
+    key = strengthened(told_key(response.strengthen_key), verified.subkey)
+    return verified, rep, open_part(rep, key, Usage.TGS_REP_SUBKEY, inside.req.body, Setting(sent, bytes))
+
+
+@pytest.mark.parametrize(
+    ("case", "server"),
+    [
+        ("tgs", ("HTTP", "web.mit.test")),
+        ("s4u2self-tgs", ("HTTP", "web.mit.test")),
+        ("renew-tgs", ("krbtgt", REALM)),
+        ("u2u-tgs", ("bob",)),
+    ],
+)
+def test_the_later_replies_are_under_armor_and_subkey(case, server):
+    _, rep, part = later(case)
+    assert part.sname.parts == rep.ticket.sname.parts == server
+
+
+def test_the_kdcs_word_on_the_user_is_under_the_subkey():
+    verified, rep, _ = later("s4u2self-tgs")
+    echo = PaS4uX509User.decode(find_padata(rep.padata, PaType.S4U_X509_USER) or b"")
+    assert rep.cname.parts == echo.user_id.cname.parts == ("alice",)
+    assert verified.subkey.verify(Usage.PA_S4U_X509_USER_REPLY, echo.user_id_raw, echo.cksum.octets)
 
 
 def test_the_hints_of_the_kdc_are_read():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def add(
         done = call(data, services.service_add, args)
         _tell(done, "added" if not account else f"is a name of {done.account}", json=json)
     else:
-        _to_file(data, services.service_add, args, keytab, force=force, json=json)
+        _to_file(keytab, lambda: call(data, services.service_add, args), force=force, json=json)
 
 
 @app.command()
@@ -63,15 +64,15 @@ def keytab(
 ) -> None:
     """Write an account's keys to a keytab that only you can read."""
     args = services.ServiceKeytab(name=name, rotate=rotate)
-    _to_file(data, services.service_keytab, args, file, force=force, json=json)
+    _to_file(file, lambda: call(data, services.service_keytab, args), force=force, json=json)
 
 
-def _to_file(data: Path, verb: object, args: object, file: Path, *, force: bool, json: bool) -> None:
-    """Call a verb that returns keys once there is room for them."""
+def _to_file(file: Path, fetch: Callable[[], ServiceKeys], *, force: bool, json: bool) -> None:
+    """Fetch keys, once it is sure that the file can take them, and write it."""
     from bossa.cli import keytabs
 
     before = keytabs.read(file, force=force)
-    keys: ServiceKeys = call(data, verb, args)  # type: ignore[type-var, arg-type]
+    keys = fetch()
     kept = keytabs.write(file, keys, before)
     beside = f", beside {kept} keys that were there" if kept else ""
     _tell(keys, f"version {keys.kvno} of its keys is in {file}{beside}", json=json)

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 CONFOUNDER = BLOCK
-MAX_ITERATIONS = 1 << 24
+MAX_ITERATIONS = 1 << 20
 
 
 class BadIntegrity(Exception):
@@ -132,7 +132,7 @@ class _Use:
 class Key:
     """A protocol key with all that RFC 3961 §3 asks of its encryption type."""
 
-    __slots__ = ("_blocks", "_profile", "_uses", "enctype", "octets")
+    __slots__ = ("_blocks", "_prf_blocks", "_profile", "_uses", "enctype", "octets")
 
     def __init__(self, enctype: int, octets: bytes) -> None:
         profile = _PROFILES.get(enctype)
@@ -145,6 +145,7 @@ class Key:
         self._profile: _Profile = profile
         self._uses: dict[int, _Use] = {}
         self._blocks: CipherContext | None = None
+        self._prf_blocks: CipherContext | None = None
 
     def __repr__(self) -> str:
         return f"<Key {self._profile.text}>"
@@ -208,7 +209,9 @@ class Key:
             size = hashlib.new(profile.digest).digest_size
             return kdf_hmac_sha2(profile.digest, self.octets, b"prf", size, data)
         summed = hashlib.new(profile.digest, data, usedforsecurity=False).digest()
-        return blocks(self._derive(b"prf", profile.size)).update(summed[:BLOCK])
+        if self._prf_blocks is None:
+            self._prf_blocks = blocks(self._derive(b"prf", profile.size))
+        return self._prf_blocks.update(summed[:BLOCK])
 
     def _use(self, usage: int) -> _Use:
         use = self._uses[usage] = _Use()
@@ -243,8 +246,8 @@ def _expect(mac: bytes, computed: bytes, size: int) -> None:
 def string_to_key(enctype: int, password: bytes, salt: bytes, iterations: int | None = None) -> Key:
     """Make the key of a password.  RFC 3962 §4, RFC 8009 §4
 
-    Raises ValueError for an unknown type and for a count outside 1 to 2**24: a count comes from a
-    server that may not be known yet, and must not keep us busy for minutes (RFC 3962 §4, §8).
+    Raises ValueError for an unknown type and for a count outside 1 to 2**20: a count comes from a
+    server that may not be known yet, and must not keep us busy (RFC 3962 §8).
     """
     profile = _PROFILES.get(enctype)
     if profile is None:

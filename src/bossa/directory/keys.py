@@ -6,8 +6,8 @@ that are sealed under them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from bossa.crypto.enctypes import random_key, string_to_key
 from bossa.directory import rows
@@ -54,10 +54,6 @@ class KeyMaker:
     def sealed(self, purpose: str, keys: KeySet) -> bytes:
         """Return keys as they are stored."""
         return rows.seal_keys(self.seal, purpose, keys)
-
-    def only(self, enctypes: Iterable[int]) -> KeyMaker:
-        """Return a maker of these enctypes alone."""
-        return replace(self, enctypes=tuple(enctypes))
 
     def followed(self, keys: KeySet, newest: KeyVersion, former: tuple[Former, ...] | None = None) -> KeySet:
         """Return keys with a new version in front, and those before it that tickets may still be sealed under."""

@@ -8,10 +8,10 @@ made before its successor (the window); new ones are made with the newest.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from bossa.crypto.enctypes import Key
 from bossa.directory import rows
@@ -122,18 +122,17 @@ def _newest(versions: Sequence[Version], enctype: int | None) -> Key | None:
 class Realm:
     """What the KDC and the operator's verbs read; only ``apply`` changes it."""
 
-    info: RealmInfo
-
     def __init__(self, open_keys: OpenKeys, size: int = _OPEN) -> None:
         self.failures: dict[str, Failures] = {}
         self.groups: dict[str, Group] = {}
         self.trusts: dict[str, OpenTrust] = {}
+        self._info: RealmInfo | None = None
         self._open_keys = open_keys
         self._size = size
         # Accounts by name, and the names by which one is found that are not spelled so.
         self._rows: dict[str, bytes] = {}
         self._further: dict[str, str] = {}
-        self._opened: OrderedDict[str, Principal] = OrderedDict()
+        self._opened: dict[str, Principal] = {}
         self._groups_of: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -153,7 +152,7 @@ class Realm:
             if room in changes:
                 changes[room](name, val)
             elif val is not None:
-                self.info = rows.decode_info(val)
+                self._info = rows.decode_info(val)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all rows, for a worker."""
@@ -168,15 +167,18 @@ class Realm:
     @property
     def is_founded(self) -> bool:
         """Whether there is a realm at all."""
-        return hasattr(self, "info")
+        return self._info is not None
+
+    @property
+    def info(self) -> RealmInfo:
+        """The realm's own names and numbers; raises LookupError before it is founded."""
+        if self._info is None:
+            raise LookupError("there is no realm yet")
+        return self._info
 
     def find(self, name: str, *, fold: bool = False) -> Principal | None:
         """Return the account of a name, with ``fold`` in any letter case; None when there is none."""
-        found = self._opened.get(name)
-        if found is not None:
-            self._opened.move_to_end(name)
-            return found
-        return self._find(name, fold=fold)
+        return self._opened.get(name) or self._find(name, fold=fold)
 
     def is_taken(self, name: str) -> bool:
         """Tell whether an account or a group has a name, in any letter case."""
@@ -222,10 +224,12 @@ class Realm:
         return self.trusts.get(realm)
 
     def trust_for(self, host: str) -> OpenTrust | None:
-        """Return the trust whose realm has a host, by the longest of the domains that fit."""
+        """Return the trust whose realm has a host, by the longest of the domains that fit; None for one of ours."""
         labels = host.lower().rstrip(".").split(".")
         for start in range(len(labels)):
             domain = ".".join(labels[start:])
+            if self._info is not None and domain == self._info.domain:
+                return None
             for one in self.trusts.values():
                 if domain in (one.trust.realm.lower(), *one.trust.suffixes):
                     return one
@@ -247,10 +251,15 @@ class Realm:
         if name != owner and name not in found.account.names:
             # In another letter case, which is not the name unless the client lets us put names right.
             return found if fold else None
+        if len(self._opened) >= self._size:
+            self._close_some()
         self._opened[owner] = self._opened[name] = found
-        while len(self._opened) > self._size:
-            self._opened.popitem(last=False)
         return found
+
+    def _close_some(self) -> None:
+        """Forget the half that was opened first; who is asked for again is opened again."""
+        for name in list(islice(self._opened, self._size // 2)):
+            self._opened.pop(name, None)
 
     def _owner(self, name: str) -> str | None:
         folded = folded_name(name)

@@ -44,7 +44,10 @@ class PrincipalName(NamedTuple):
     @property
     def text(self) -> str:
         """The name as people write it, ``HTTP/web.bossa.test``."""
-        return "/".join(part if part.isalnum() else _SPECIAL.sub(r"\\\1", part) for part in self.parts)
+        plain = "/".join(self.parts)
+        if "@" not in plain and "\\" not in plain and plain.count("/") == len(self.parts) - 1:
+            return plain
+        return "/".join(_SPECIAL.sub(r"\\\1", part) for part in self.parts)
 
     @classmethod
     def parse(cls, text: str, type: int = NameType.PRINCIPAL) -> PrincipalName:

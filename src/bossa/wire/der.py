@@ -11,7 +11,7 @@ a message decides how deep the reading goes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from bossa.wire.errors import WireError
@@ -41,7 +41,9 @@ def span(data: bytes, pos: int, end: int) -> tuple[int, int]:
         raise WireError(f"tag number above 30 at {pos}")
     size = data[pos + 1]
     start = pos + 2
-    if size >= 0x80:
+    if size == 0x82 and end - pos > 3 and data[pos + 2]:
+        start, size = pos + 4, data[pos + 2] << 8 | data[pos + 3]
+    elif size >= 0x80:
         start, size = _long_length(data, pos, end)
     if size > end - start:
         raise WireError(f"content {start}+{size} runs past {end}")
@@ -78,11 +80,17 @@ def content(data: bytes, pos: int, end: int, tag: int) -> int:
     return start
 
 
+@cache
+def heads(tag: int) -> tuple[bytes, ...]:
+    """Return ``tag`` with each length of one octet, made once: most values are short."""
+    return tuple(bytes((tag, size)) for size in range(0x80))
+
+
 def tlv(tag: int, body: bytes) -> bytes:
     """Return ``body`` with tag and length before it."""
     size = len(body)
     if size < 0x80:
-        return bytes((tag, size)) + body
+        return heads(tag)[size] + body
     if size < 0x100:
         return bytes((tag, 0x81, size)) + body
     if size < 0x10000:
@@ -94,6 +102,7 @@ def tlv(tag: int, body: bytes) -> bytes:
 def integer(low: int, high: int, tag: int = INTEGER) -> Codec[int]:
     """An INTEGER from ``low`` to ``high``.  X.690 §8.3"""
     longest = 1 + (max(high, -low - 1).bit_length()) // 8
+    small = tuple(bytes((tag, 1, value)) for value in range(0x80))
 
     def decode(data: bytes, pos: int, end: int) -> int:
         if end - pos == 3 and data[pos] == tag and data[pos + 1] == 1:
@@ -108,7 +117,7 @@ def integer(low: int, high: int, tag: int = INTEGER) -> Codec[int]:
 
     def encode(value: int) -> bytes:
         if 0 <= value < 0x80:
-            return bytes((tag, 1, value))
+            return small[value]
         return tlv(tag, value.to_bytes((value + (value < 0)).bit_length() // 8 + 1, "big", signed=True))
 
     return Codec(decode, encode)
@@ -156,6 +165,7 @@ def string(tag: int = GENERAL_STRING, longest: int = 1024) -> Codec[str]:
 
 
 def _decode_boolean(data: bytes, pos: int, end: int) -> bool:
+    """Read a BOOLEAN: DER has one form of either.  X.690 §11.1"""
     start = content(data, pos, end, BOOLEAN)
     if end - start != 1 or data[start] not in (0, 0xFF):
         raise WireError(f"boolean at {pos} is neither 0 nor 0xff")
@@ -163,6 +173,7 @@ def _decode_boolean(data: bytes, pos: int, end: int) -> bool:
 
 
 def _decode_raw(data: bytes, pos: int, end: int) -> bytes:
+    """Read one value as it is."""
     if span(data, pos, end)[1] != end:
         raise WireError(f"octets left over in the value at {pos}")
     return data[pos:end]
@@ -252,11 +263,15 @@ def _days(year: int, month: int, day: int) -> int:
     return (year - 1970) * 365 + _leap_days(year) - _leap_days(1970) + _DAYS_BEFORE[month - 1] + leap + day - 1
 
 
+_TIME_HEAD = bytes((GENERALIZED_TIME, 15))
+
+
 @lru_cache(maxsize=512)
 def _seconds(octets: bytes) -> int:
-    """Read ``YYYYMMDDHHMMSSZ`` as seconds since 1970.  RFC 4120 §5.2.3"""
-    if len(octets) != 15 or octets[14:] != b"Z" or not octets[:14].isdigit():
+    """Read a GeneralizedTime ``YYYYMMDDHHMMSSZ`` as seconds since 1970.  RFC 4120 §5.2.3"""
+    if len(octets) != 17 or octets[:2] != _TIME_HEAD or octets[16:] != b"Z" or not octets[2:16].isdigit():
         raise WireError("a time is not of the form YYYYMMDDHHMMSSZ")
+    octets = octets[2:]
     year, month, day = int(octets[:4]), int(octets[4:6]), int(octets[6:8])
     hour, minute, second = int(octets[8:10]), int(octets[10:12]), int(octets[12:14])
     if year < 1970 or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 59:
@@ -270,7 +285,7 @@ def _seconds(octets: bytes) -> int:
 
 @lru_cache(maxsize=512)
 def _time_octets(seconds: int) -> bytes:
-    """Write seconds since 1970 as ``YYYYMMDDHHMMSSZ``; ValueError before 1970 and after 9999."""
+    """Write seconds since 1970 as a GeneralizedTime ``YYYYMMDDHHMMSSZ``; ValueError before 1970 and after 9999."""
     days, rest = divmod(seconds, 86400)
     year = 1970 + days * 400 // 146097
     year += days >= _days(year + 1, 1, 1)
@@ -279,11 +294,12 @@ def _time_octets(seconds: int) -> bytes:
         raise ValueError(f"{seconds} seconds since 1970 are no time of four digits")
     day = days - _days(year, month, 1) + 1
     clock = f"{rest // 3600:02}{rest // 60 % 60:02}{rest % 60:02}"
-    return f"{year:04}{month:02}{day:02}{clock}Z".encode()
+    return _TIME_HEAD + f"{year:04}{month:02}{day:02}{clock}Z".encode()
 
 
 def _decode_time(data: bytes, pos: int, end: int) -> int:
-    return _seconds(data[content(data, pos, end, GENERALIZED_TIME) : end])
+    """Read a GeneralizedTime; those of our days come again and again.  RFC 4120 §5.2.3"""
+    return _seconds(data[pos:end])
 
 
 BOOL: Codec[bool] = Codec(_decode_boolean, lambda value: b"\x01\x01\xff" if value else b"\x01\x01\x00")
@@ -294,4 +310,4 @@ STRING = string()
 # One value of any type, tag and length and all.
 RAW: Codec[bytes] = Codec(_decode_raw, lambda value: value)
 # Seconds since 1970, UTC.
-TIME: Codec[int] = Codec(_decode_time, lambda value: tlv(GENERALIZED_TIME, _time_octets(value)))
+TIME: Codec[int] = Codec(_decode_time, _time_octets)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-from bossa.wire.der import SEQUENCE, Codec, content, explicit, span, tlv
+from bossa.wire.der import SEQUENCE, Codec, content, heads, span, tlv
 from bossa.wire.errors import WireError
 
 T = TypeVar("T")
@@ -73,17 +73,16 @@ def sequence(cls: Callable[..., T], *fields: Field, form: Form = PLAIN) -> Codec
     A value that holds its octets is written as them.
     """
     tag = None if form.application is None else 0x60 | form.application
-    write = _encoder(fields)
-    encode = write if tag is None else explicit(tag, Codec(_unread, write)).encode
-    decode = _decoder(cls, fields, form, tag)
+    decode, write = _decoder(cls, fields, form, tag), _encoder(fields)
+    encode = write if tag is None else _wrapped(tag, write)
     if form.raw:
         return Codec(decode, lambda value: value.raw or encode(value))  # type: ignore[attr-defined]
     return Codec(decode, encode)
 
 
-def _unread(data: bytes, pos: int, end: int) -> Any:
-    """The reading half of a codec that only writes."""
-    raise AssertionError("only written")
+def _wrapped(tag: int, write: Callable[[T], bytes]) -> Callable[[T], bytes]:
+    """Put what is written into a tag of its own."""
+    return lambda value: tlv(tag, write(value))
 
 
 def _prefix(fields: tuple[Field, ...]) -> bytes:
@@ -144,20 +143,26 @@ def _decoder(
 def _encoder(fields: tuple[Field, ...]) -> Callable[[T], bytes]:
     """Make the writing half of :func:`sequence`."""
     named = [field for field in fields if field.name]
-    steps = [(0xA0 | field.number, field.codec.encode, field.default is not REQUIRED) for field in named]
+    steps = [_step(field) for field in named]
     take, prefix = _getter([field.name for field in named]), _prefix(fields)
 
     def encode(value: T) -> bytes:
         parts = [prefix]
-        for (tag, write, optional), item in zip(steps, take(value), strict=True):
-            if optional and (item is None or item == ()):
+        for (tag, short, write, optional), item in zip(steps, take(value), strict=True):
+            if optional and (item is None or (not item and item.__class__ is tuple)):
                 continue
             body = write(item)
             size = len(body)
-            parts.append(bytes((tag, size)) + body if size < 0x80 else tlv(tag, body))
+            parts.append(short[size] + body if size < 0x80 else tlv(tag, body))
         return tlv(SEQUENCE, b"".join(parts))
 
     return encode
+
+
+def _step(field: Field) -> tuple[int, tuple[bytes, ...], Callable[[Any], bytes], bool]:
+    """What writing a field takes: its tag, the tag with each short length, its codec, whether it may be absent."""
+    tag = 0xA0 | field.number
+    return tag, heads(tag), field.codec.encode, field.default is not REQUIRED
 
 
 def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:

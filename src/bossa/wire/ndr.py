@@ -10,6 +10,7 @@ against what is left before anything is made of it.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from bossa.wire.errors import WireError
 
@@ -19,7 +20,22 @@ _HEADERS = len(_COMMON) + 8
 _REFERENT = 0x00020000
 _U16, _U32, _U64 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<Q")
 
-MAX_STRING = 32767  # UTF-16 code units: what Length of an RPC_UNICODE_STRING can say
+# Length and MaximumLength in octets, Buffer.  [MS-DTYP] 2.3.10
+UNICODE = struct.Struct("<HHI")
+# Maximum count, offset, actual count of a conformant varying array.  [C706] 14.3.3.4
+_COUNTS = struct.Struct("<III")
+
+# How many octets an RPC_UNICODE_STRING has, and whether it has a buffer.
+UnicodeHead = tuple[int, bool]
+
+
+def unicode_head(field: str, length: int, maximum: int, referent: int) -> UnicodeHead:
+    """Check the three integers of an RPC_UNICODE_STRING.  [MS-DTYP] 2.3.10"""
+    if length % 2 or length > maximum:
+        raise WireError(f"{field}: length {length} of {maximum}")
+    if length and not referent:
+        raise WireError(f"{field}: {length} octets at no place")
+    return length, referent != 0
 
 
 class NdrReader:
@@ -50,6 +66,11 @@ class NdrReader:
     def align(self, size: int) -> None:
         """Step to the next multiple of ``size``."""
         self.pos += -self.pos % size
+
+    def fields(self, what: str, layout: struct.Struct) -> tuple[Any, ...]:
+        """Read integers that all stand at multiples of four, by one layout."""
+        self.align(4)
+        return layout.unpack(self.octets(what, layout.size))
 
     def u8(self, field: str) -> int:
         """Read one octet."""
@@ -86,23 +107,16 @@ class NdrReader:
             raise WireError(f"{field}: {count} elements, {said} said, {limit} at most")
         return count
 
-    def unicode_head(self, field: str) -> tuple[int, int, bool]:
-        """Read an RPC_UNICODE_STRING: length and maximum in octets, and whether there is a buffer.  [MS-DTYP] 2.3.10"""
-        self.align(4)
-        length, maximum = self.u16(field), self.u16(field)
-        if length % 2 or length > maximum:
-            raise WireError(f"{field}: length {length} of {maximum}")
-        there = self.pointer(field)
-        if length and not there:
-            raise WireError(f"{field}: {length} octets at no place")
-        return length, maximum, there
+    def unicode_head(self, field: str) -> UnicodeHead:
+        """Read an RPC_UNICODE_STRING, which says how long it is.  [MS-DTYP] 2.3.10"""
+        return unicode_head(field, *self.fields(field, UNICODE))
 
-    def unicode_body(self, field: str, head: tuple[int, int, bool]) -> str:
+    def unicode_body(self, field: str, head: UnicodeHead) -> str:
         """Read what the RPC_UNICODE_STRING points to, a conformant varying string."""
-        length, _, there = head
+        length, there = head
         if not there:
             return ""
-        maximum, offset, actual = self.u32(field), self.u32(field), self.u32(field)
+        maximum, offset, actual = self.fields(field, _COUNTS)
         if offset or actual > maximum or actual * 2 != length:
             raise WireError(f"{field}: {actual} of {maximum} units from {offset}, {length} octets said")
         return utf16(field, self.octets(field, length))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bossa.admin import locate
+from bossa.admin import locate, users
 from bossa.admin.locate import Place, keep_realm_records, krb5_conf, write_krb5_conf
 from bossa.admin.office import Office
-from bossa.admin.realm import FIRST_PASSWORD, found_realm, other_realm
+from bossa.admin.realm import FIRST_PASSWORD, first_password, found_realm, other_realm
 from bossa.crypto.enctypes import string_to_key
 from bossa.directory.passwords import octets_of
 from bossa.directory.ports import DirectoryFailed
@@ -20,7 +20,7 @@ from bossa.dns import names, types
 from bossa.dns.ports import ZoneOptions
 from bossa.dns.zone import Mark, Origin, RRset, RRsetChange
 from tests.unit.admin.desk import DOMAIN, NOW
-from tests.unit.admin.realm_desk import REALM, founded_office, realm_office
+from tests.unit.admin.realm_desk import REALM, call, founded_office, realm_office
 
 HERE = Place(("127.0.0.1", "::1"), 10000)
 
@@ -90,6 +90,16 @@ def test_a_change_is_published_after_it_is_stored_and_in_force(tmp_path: Path) -
     asyncio.run(found_realm(office, REALM))
     assert office.accounts is not None
     assert dict(published) == dict(office.accounts.realm.items())
+
+
+def test_the_first_password_is_told_of_only_while_it_is_the_password(office: Office) -> None:
+    assert first_password(office) == office.data / FIRST_PASSWORD
+    call(users.user_password, office, users.UserPassword(name="admin", password="another-one"))
+    assert first_password(office) is None
+    (office.data / FIRST_PASSWORD).write_text("another-one\n")
+    assert first_password(office) is not None
+    (office.data / FIRST_PASSWORD).unlink()
+    assert first_password(office) is None
 
 
 def test_another_realm_than_the_configured_one_is_told(office: Office) -> None:

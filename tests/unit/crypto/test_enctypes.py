@@ -97,7 +97,7 @@ def test_passwords_of_rfc8009(enctype: int, octets: str) -> None:
 
 def test_iterations_are_those_of_the_type_unless_told_and_bounded() -> None:
     assert string_to_key(18, b"p", b"s") == string_to_key(18, b"p", b"s", 4096)
-    for count in (0, -1, (1 << 24) + 1):
+    for count in (0, -1, (1 << 20) + 1):
         with pytest.raises(ValueError, match="iterations"):
             string_to_key(18, b"p", b"s", count)
 

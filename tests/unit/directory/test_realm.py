@@ -73,7 +73,7 @@ def test_a_name_that_moves_to_another_account_is_found_there() -> None:
     assert account(realm, "www").name == "alice"
 
 
-def test_only_the_last_few_accounts_stay_open() -> None:
+def test_only_a_few_accounts_stay_open() -> None:
     realm = empty_realm(size=4)
     put(realm, *(user(f"u{n}", names=(f"alias{n}",)) for n in range(10)))
     first = realm.find("u0")
@@ -98,6 +98,8 @@ def test_a_realm_without_rows_is_not_founded_and_says_so() -> None:
     assert (realm.is_founded, list(realm.items()), len(realm)) == (False, [], 0)
     with pytest.raises(LookupError):
         _ = realm.krbtgt
+    with pytest.raises(LookupError):
+        _ = realm.info
 
 
 def test_the_ticket_granting_service_has_its_name_with_the_realm() -> None:
@@ -213,6 +215,14 @@ def test_a_host_is_in_the_realm_of_the_longest_domain_that_fits() -> None:
     assert realm_of("example.org") == "DEEP.TEST"
     assert realm_of("notexample.org") is None
     assert realm_of("") is None
+
+
+def test_a_host_of_our_own_domain_is_in_no_other_realm_whatever_lies_above() -> None:
+    realm = found_realm()
+    realm.apply([rows.trust_item(Trust(realm="TEST"))])
+    assert realm.trust_for("web.other.test") is realm.trust("TEST")
+    assert realm.trust_for("web.bossa.test") is None
+    assert realm.trust_for("bossa.test") is None
 
 
 def test_failures_come_and_go_with_their_rows() -> None:

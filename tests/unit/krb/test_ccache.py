@@ -81,5 +81,15 @@ def test_addresses_and_restrictions_are_passed_over_within_bounds():
         CredentialCache.decode(octets[:at] + b"\0\0\1\0" + address * 256 + bytes(4) + octets[at + 8 :])
 
 
+def test_a_cache_is_of_bounded_size():
+    none = Credential(PrincipalName(0, ()), "", PrincipalName(0, ()), "", b"", EncryptionKey(0, b""), 0, Times(0, 0, 0))
+    empty = CredentialCache(ALICE, REALM, ()).encode()
+    one = CredentialCache(ALICE, REALM, (none,)).encode()[len(empty) :]
+    assert len(CredentialCache.decode(empty + one * 9).credentials) == 9
+    for octets in (empty + one * ((1 << 14) + 1), empty + bytes(1 << 24)):
+        with pytest.raises(WireError):
+            CredentialCache.decode(octets)
+
+
 def test_no_key_is_shown():
     assert SESSION.octets.hex()[:8] not in repr(CACHE) and repr(SESSION.octets)[2:14] not in repr(CACHE)

@@ -70,13 +70,17 @@ def test_a_record_cut_anywhere_is_refused():
 
 def test_names_are_text_of_few_parts():
     many = KeytabEntry(PrincipalName(1, ("a",) * 17), "B.T", 1, NEW)
-    for octets in (
-        record(many),
-        record(TABLE.entries[0]).replace(b"B.T", b"B\0T"),
-        record(many).replace(b"B.T", b"\xff.T"),
-    ):
+    one = record(TABLE.entries[0])
+    broken = (record(many), *(one.replace(b"B.T", bad) for bad in (b"B\0T", b"\xff.T")))
+    for octets in broken:
         with pytest.raises(WireError):
             Keytab.decode(b"\x05\x02" + octets)
+
+
+def test_a_table_is_of_bounded_size():
+    for octets in (b"\x05\x02" + b"\xff\xff\xff\xffx" * ((1 << 16) + 1), b"\x05\x02" + bytes(1 << 24)):
+        with pytest.raises(WireError):
+            Keytab.decode(octets)
 
 
 def test_no_key_is_shown():

@@ -7,6 +7,7 @@ import pytest
 from bossa.krb.messages import (
     AS_REP,
     TGS_REP,
+    AuthData,
     EncKdcRepPart,
     EncryptedData,
     EncryptionKey,
@@ -17,7 +18,9 @@ from bossa.krb.messages import (
     LastReq,
     PaData,
     Ticket,
+    decode_authorization_data,
     decode_padata,
+    encode_authorization_data,
     encode_padata,
     find_padata,
 )
@@ -183,6 +186,13 @@ def test_a_list_of_padata_is_bounded():
     assert len(decode_padata(encode_padata((PaData(1, b""),) * 64))) == 64
     with pytest.raises(WireError):
         decode_padata(encode_padata((PaData(1, b""),) * 65))
+
+
+def test_authorization_data_comes_back_in_order():
+    items = (AuthData(1, b"if relevant"), AuthData(-5, b""))
+    assert decode_authorization_data(encode_authorization_data(items)) == items
+    with pytest.raises(WireError):
+        decode_authorization_data(encode_authorization_data(items * 33))
 
 
 def test_the_first_padata_of_a_type_is_found():

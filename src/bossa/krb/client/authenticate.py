@@ -41,7 +41,7 @@ from bossa.krb.usages import Usage
 
 # RFC 3962 §4: as many as it says by default at least, and no more than a second's worth.
 LEAST_ITERATIONS, MOST_ITERATIONS = 4096, 1 << 20
-MOST_TURNS = 8
+MOST_REALMS = 8
 _CANONICALIZE = int(KdcOptions.CANONICALIZE)
 _NO_BODY = KdcReqBody(0, None, "", None, None, 0, None, 0, ())
 
@@ -64,7 +64,7 @@ def authenticate(
     to be believed, WireError.
     """
     realms = [login.realm]
-    while len(realms) <= MOST_TURNS:
+    while len(realms) <= MOST_REALMS:
         found = yield from _in_realm(replace(login, realm=realms[-1]), wishes, setting, armor)
         if isinstance(found, Credential):
             return found
@@ -78,7 +78,7 @@ def _in_realm(login: Login, wishes: Wishes, setting: Setting, tgt: Credential | 
     """Speak with one realm's KDC; the ticket, or the realm to which it leads.  RFC 6806 §7"""
     armor = None if tgt is None else make_armor(tgt, setting)
     turn = _Turn(login, wishes, setting, armor)
-    for _ in range(MOST_TURNS):
+    while True:
         turn = turn.anew()
         reply = read((yield Ask(login.realm, turn.asked)), AS_REP)
         if isinstance(reply, KdcRep):
@@ -89,7 +89,6 @@ def _in_realm(login: Login, wishes: Wishes, setting: Setting, tgt: Credential | 
         if error.error_code != KrbCode.PREAUTH_REQUIRED or turn.key is not None:
             raise KdcSaid.of(error)
         turn = turn.proven(hints)
-    raise KdcError(KrbCode.PREAUTH_FAILED, "the KDC wants turn after turn")
 
 
 def _hints(error: KrbError) -> tuple[PaData, ...]:

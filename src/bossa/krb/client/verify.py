@@ -11,7 +11,7 @@ from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb.client.ask import Setting
 from bossa.krb.credential import Credential, Times
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.flags import TicketFlags
+from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.messages import (
     CheckSum,
     EncKdcRepPart,
@@ -26,6 +26,7 @@ from bossa.krb.ticket import held_key, unlock
 from bossa.krb.usages import Usage
 
 _ENC_PA_REP = int(TicketFlags.ENC_PA_REP)
+_RENEW = int(KdcOptions.RENEW)
 _ERROR_TAG = b"\x7e"
 
 
@@ -62,11 +63,14 @@ def open_part(rep: KdcRep, key: Key, usage: int, body: KdcReqBody, setting: Sett
 
 
 def _check_times(part: EncKdcRepPart, body: KdcReqBody, setting: Setting) -> None:
-    """The ticket must have begun, unless a later start was asked for, and end when asked at the latest."""
+    """The ticket must have begun, unless a later start was asked for, and end when asked at the latest.
+
+    A renewed ticket is good for as long as the old one was, whatever is asked (RFC 4120 §3.3.3).
+    """
     start = part.authtime if part.starttime is None else part.starttime
     if body.from_ is None and start > setting.now + setting.skew:
         raise KdcError(KrbCode.SKEW, "the ticket begins after this clock's time")
-    if body.till and part.endtime > body.till:
+    if body.till and part.endtime > body.till and not body.kdc_options & _RENEW:
         raise KdcError(KrbCode.MODIFIED, "the ticket lasts longer than was asked")
 
 

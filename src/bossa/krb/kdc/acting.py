@@ -8,9 +8,12 @@ before anything is decided.  No such ticket is ever renewed.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bossa.directory.realm import Principal
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.kdc import evidence, s4u
+from bossa.krb.kdc.authdata import carried
 from bossa.krb.kdc.bits import RESOURCE_BASED, Flag, Option
 from bossa.krb.kdc.clients import check_account, folds
 from bossa.krb.kdc.evidence import Evidence
@@ -21,7 +24,7 @@ from bossa.krb.kdc.s4u import Grant, S4uUser
 from bossa.krb.kdc.servers import Server
 from bossa.krb.kdc.times import Bounds, bounded_times
 from bossa.krb.kdc.turn import Party, Turn
-from bossa.krb.messages import KdcReq, KdcReqBody
+from bossa.krb.messages import EncTicketPart, KdcReq, KdcReqBody
 from bossa.krb.pac.content import PacContent
 from bossa.krb.pac.groups import filter_sids
 
@@ -33,6 +36,8 @@ def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, serve
     """Let a service have a ticket to itself for a user; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
     body, part = req.body, header.part
     _name_actor(turn, Party(asked.name, asked.realm))
+    if server.trust is not None and server.trust is not header.trust:
+        raise KdcError(KrbCode.BADMATCH, f"{part.cname.text} asks for a ticket of another realm than its own")
     user = s4u.find_user(turn.realm, asked, fold=folds(body))
     account = _asking_account(turn, header, user)
     case = s4u.SelfCase(
@@ -43,10 +48,10 @@ def draft_to_self(turn: Turn, req: KdcReq, header: Header, asked: S4uUser, serve
         account=account,
         server=server.principal,
         user=user,
-        crossed=header.trust is not None,
+        issuer=header.verified.ticket.ticket.realm,
     )
     grant = s4u.self_ticket(turn.realm, case, turn.now)
-    return _draft(turn, body, grant, flags=0)
+    return _draft(turn, body, header, grant, part)
 
 
 def draft_by_proxy(turn: Turn, req: KdcReq, header: Header, server: Server) -> Draft:
@@ -67,7 +72,8 @@ def draft_by_proxy(turn: Turn, req: KdcReq, header: Header, server: Server) -> D
         resource_based=bool(pac_options(req.padata) & RESOURCE_BASED),
     )
     grant = evidence.proxy_ticket(turn.realm, case, turn.now)
-    return _draft(turn, body, grant, flags=shown.part.flags & _PROOFS)
+    draft = _draft(turn, body, header, grant, shown.part)
+    return replace(draft, flags=draft.flags | shown.part.flags & _PROOFS)
 
 
 def _name_actor(turn: Turn, user: Party) -> None:
@@ -112,18 +118,22 @@ def _filtered(shown: Evidence, header: Header) -> PacContent:
     return filter_sids(shown.pac, trusted_sid(header.trust))
 
 
-def _draft(turn: Turn, body: KdcReqBody, grant: Grant, *, flags: int) -> Draft:
-    """Say what the ticket will say.  The user never asked for it to be renewed, forwarded or proxied."""
-    if grant.forwardable and body.kdc_options & Option.FORWARDABLE:
-        flags |= Flag.FORWARDABLE
+def _draft(turn: Turn, body: KdcReqBody, header: Header, grant: Grant, before: EncTicketPart) -> Draft:
+    """Say what the ticket will say, as narrow as the one ``before`` it.
+
+    The user never asked for it to be renewed, forwarded or proxied.
+    """
+    forwardable = grant.forwardable and body.kdc_options & Option.FORWARDABLE
     turn.reason = grant.decision.decisive.words
     bounds = Bounds(turn.settings.max_life, endtime=grant.endtime, renew_till=0)
     return Draft(
         crealm=grant.crealm,
         cname=grant.cname,
-        flags=flags | Flag.TRANSITED_POLICY_CHECKED,
+        flags=Flag.TRANSITED_POLICY_CHECKED | (Flag.FORWARDABLE if forwardable else 0),
         times=bounded_times(turn, body, bounds, authtime=grant.authtime),
         pac=grant.pac,
         transited=grant.transited,
+        caddr=header.part.caddr,
+        authorization_data=carried(before, body, header.verified),
         answer=grant.padata,
     )

@@ -10,15 +10,15 @@ from __future__ import annotations
 from bossa.crypto.enctypes import BadIntegrity
 from bossa.krb.ap import Verified
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.messages import AuthData, EncryptedData, KdcReqBody, decode_authorization_data
+from bossa.krb.messages import AuthData, EncryptedData, EncTicketPart, KdcReqBody, decode_authorization_data
 from bossa.krb.pac.carry import AD_MANDATORY_FOR_KDC, from_client
 from bossa.krb.ticket import unlock
 from bossa.krb.usages import Usage
 
 
-def carried(body: KdcReqBody, verified: Verified) -> tuple[AuthData, ...]:
-    """Return the authorization data of a further ticket, without its PAC; raises KdcError, WireError."""
-    kept = from_client(verified.ticket.part.authorization_data)
+def carried(part: EncTicketPart, body: KdcReqBody, verified: Verified) -> tuple[AuthData, ...]:
+    """Return what of an old ticket's part and of a request goes on, without the PAC; raises KdcError, WireError."""
+    kept = from_client(part.authorization_data)
     if body.enc_authorization_data is None:
         return kept
     added = decode_authorization_data(_unlocked(body.enc_authorization_data, verified))

@@ -39,9 +39,8 @@ def find_client(turn: Turn, body: KdcReqBody) -> Client | Demand:
     if body.cname is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, "the request names no client")
     if body.cname.type == NameType.ENTERPRISE:
-        return _find_enterprise(turn, body.cname)
-    elsewhere = is_elsewhere(turn.realm.info, body)
-    if elsewhere:
+        return _find_enterprise(turn, body.cname, body)
+    if is_elsewhere(turn.realm.info, body):
         return Demand(KrbCode.WRONG_REALM, f"the client is of {body.realm}, not of {turn.realm.info.realm}")
     return _client(turn, body.cname.text, body.cname, fold=folds(body))
 
@@ -63,7 +62,7 @@ def is_ours(info: RealmInfo, name: str) -> bool:
     return name.lower() in (info.realm.lower(), info.domain.lower(), info.netbios.lower())
 
 
-def _find_enterprise(turn: Turn, name: PrincipalName) -> Client | Demand:
+def _find_enterprise(turn: Turn, name: PrincipalName, body: KdcReqBody) -> Client | Demand:
     """Return the account of ``alice@bossa.test``; such a name is asked to be put right.  RFC 6806 §5"""
     user, _, place = "/".join(name.parts).rpartition("@")
     if not user:
@@ -71,7 +70,7 @@ def _find_enterprise(turn: Turn, name: PrincipalName) -> Client | Demand:
     if is_ours(turn.realm.info, place):
         return _client(turn, user, None, fold=True)
     trust = turn.realm.trust(place.upper()) or turn.realm.trust_for(place)
-    if trust is None:
+    if trust is None or not folds(body):
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"nobody is known for {name.text}")
     there = trust.trust.realm
     return Demand(KrbCode.WRONG_REALM, f"{name.text} is of {there}", crealm=there)

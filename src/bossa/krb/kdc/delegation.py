@@ -18,6 +18,7 @@ from bossa.directory.account import Account, Kind
 from bossa.krb.errors import KrbCode
 
 _TGS = "krbtgt"
+_TRANSITION = "any-protocol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, the code for the client, and the steps that led there; the last one decided."""
+    """Yes or no, the code for the client, and the steps that led there."""
 
     allowed: bool
     code: KrbCode | None
@@ -41,7 +42,9 @@ class Decision:
 
     @property
     def decisive(self) -> Step:
-        """The step that decided."""
+        """The step that decided: the last one, or the first for which a ticket is no evidence."""
+        if self.allowed and not self.forwardable:
+            return next(step for step in self.steps if not step.holds)
         return self.steps[-1]
 
 
@@ -66,6 +69,8 @@ class ProxyRequest:
     evidence_forwardable: bool
     # PA-PAC-OPTIONS, resource-based constrained delegation.  [MS-SFU] 2.2.5
     resource_based: bool
+    # Whether the service made the evidence itself, for a user who need never have come.
+    transition: bool
     now: float
 
 
@@ -158,10 +163,10 @@ def _forwardable_rules(service: Party, user: Party, *, tgt_forwardable: bool) ->
 def _transition(name: str, account: Account) -> Step:
     """Who has a list of its own needs the right to protocol transition; lists on targets need no such right."""
     if account.any_protocol:
-        return Step("any-protocol", True, f"{name} may speak for users who came by any protocol")
+        return Step(_TRANSITION, True, f"{name} may speak for users who came by any protocol")
     if not account.delegates_to:
-        return Step("any-protocol", True, f"{name} has no list of its own: targets decide by their lists")
-    return Step("any-protocol", False, f"{name} may only speak for users who came by Kerberos")
+        return Step(_TRANSITION, True, f"{name} has no list of its own: targets decide by their lists")
+    return Step(_TRANSITION, False, f"{name} may only speak for users who came by Kerberos")
 
 
 def _proxy_rules(middle: Party, target: Party, user: Party, request: ProxyRequest) -> Iterator[_Rule]:
@@ -194,7 +199,7 @@ def _elsewhere(target: Party, request: ProxyRequest) -> _Rule:
 
 def _list_rules(middle: Party, target: Party, request: ProxyRequest) -> Iterator[_Rule]:
     """One of the two lists has the pair: the middle's own, within a realm, or the target's.  [MS-SFU] 3.2.5.2.2"""
-    own = _own_list(middle, target)
+    own = _own_list(middle, target, request)
     if own.holds:
         yield own, None
         return
@@ -203,15 +208,19 @@ def _list_rules(middle: Party, target: Party, request: ProxyRequest) -> Iterator
     yield targets, None
     if not targets.holds:
         words = f"{middle.name} may not act for users at {target.name}: neither list has it"
-        yield Step("allowed", False, words), KrbCode.BADOPTION
+        yield Step("allowed", False, own.words if own.rule == _TRANSITION else words), KrbCode.BADOPTION
 
 
-def _own_list(middle: Party, target: Party) -> Step:
+def _own_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
+    """A list of the middle's own is for users who came by Kerberos, without the right to protocol transition."""
     if middle.account is None or target.account is None:
         return Step("own-list", False, f"the list of {middle.name} is of another realm, and does not count here")
-    if _lists(middle.account.delegates_to, target.account):
-        return Step("own-list", True, f"{target.name} is on the list of {middle.name}")
-    return Step("own-list", False, f"{target.name} is not on the list of {middle.name}")
+    if not _lists(middle.account.delegates_to, target.account):
+        return Step("own-list", False, f"{target.name} is not on the list of {middle.name}")
+    if request.transition and not middle.account.any_protocol:
+        words = f"{target.name} is on the list of {middle.name}, but the user did not come by Kerberos"
+        return Step(_TRANSITION, False, words)
+    return Step("own-list", True, f"{target.name} is on the list of {middle.name}")
 
 
 def _target_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
@@ -227,7 +236,5 @@ def _target_list(middle: Party, target: Party, request: ProxyRequest) -> Step:
 
 def _lists(names: tuple[str, ...], account: Account) -> bool:
     """Whether a list has the account, under any of its names."""
-    if not names:
-        return False
     own = {name.casefold() for name in (account.name, *account.names)}
     return any(name.casefold() in own for name in names)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from bossa.crypto.enctypes import BadIntegrity, Key
+from bossa.directory.sid import ASSERTED_BY_SERVICE
 from bossa.krb import ticket as tickets
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
@@ -21,13 +22,15 @@ from bossa.krb.kdc.s4u import Grant, refusal, service_party
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import MAX_SERVICES, DelegationInfo
-from bossa.krb.pac.groups import delegation_info
+from bossa.krb.pac.groups import delegation_info, sids
 from bossa.krb.pac.info import ClientInfo
+from bossa.krb.pac.make import account_sid
 from bossa.krb.pac.verify import client_text, verify_service, verify_user_across
 from bossa.wire import WireError
 
 if TYPE_CHECKING:
     from bossa.directory.realm import Principal, Realm, Version
+    from bossa.directory.sid import Sid
     from bossa.krb.messages import EncTicketPart, KdcReqBody, Ticket
     from bossa.krb.pac.content import PacContent
     from bossa.krb.ticket import OpenTicket
@@ -122,6 +125,9 @@ def open_evidence_across(
     content, user = verify_user_across(opened, key)
     _check_across(content, header, sname)
     name, _, crealm = user.rpartition("@")
+    # Trusts are not transitive: a realm speaks for its own users, and for no others.
+    if crealm != ticket.realm:
+        raise KdcError(KrbCode.POLICY, f"{ticket.realm} speaks for {user}")
     return Evidence(opened, content, crealm, PrincipalName(NameType.PRINCIPAL, tuple(name.split("/"))), True)
 
 
@@ -129,11 +135,11 @@ def find_delegated(realm: Realm, evidence: Evidence) -> Principal | None:
     """Return the account of the evidence's user where that is ours; raises KdcError when it is gone."""
     if evidence.crealm != realm.info.realm:
         return None
-    if evidence.crossed:
-        raise KdcError(KrbCode.POLICY, "another realm speaks for a user of ours")
     found = realm.find("/".join(evidence.cname.parts))
     if found is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {evidence.cname.text!r} is gone")
+    if _sids(evidence.pac)[:1] not in ((), (account_sid(realm.info, found.account),)):
+        raise KdcError(KrbCode.TGT_REVOKED, f"the evidence is of another account that was {evidence.cname.text!r}")
     return found
 
 
@@ -212,8 +218,20 @@ def _decide(case: ProxyCase, now: float) -> Decision:
         service_party(case.header, case.middle.account if case.middle is not None else None),
         target if case.target is None else Party.of(case.target.account),
         user if case.user is None else Party.of(case.user.account),
-        ProxyRequest(case.evidence.forwardable, case.resource_based, now),
+        ProxyRequest(case.evidence.forwardable, case.resource_based, _by_transition(case.pac), now),
     )
+
+
+def _by_transition(content: PacContent) -> bool:
+    """Whether the service that shows a ticket made it itself (S4U2Self); after the first hop others answer for that."""
+    return _delegation_info(content) is None and ASSERTED_BY_SERVICE in _sids(content)
+
+
+def _sids(content: PacContent) -> tuple[Sid, ...]:
+    try:
+        return sids(content)
+    except WireError as e:
+        raise KdcError(KrbCode.BADOPTION, f"the evidence's groups cannot be read: {e}") from e
 
 
 def _pac(case: ProxyCase, ours: str) -> PacContent:

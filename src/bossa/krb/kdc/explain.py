@@ -39,8 +39,8 @@ def explain(find: Find, user: str, middle: str, target: str, *, now: float) -> E
     brought = who.account is None or not who.account.sensitive
     return Explanation(
         to_self,
-        decide_proxy(service, there, who, ProxyRequest(to_self.forwardable, True, now)),
-        decide_proxy(service, there, who, ProxyRequest(brought, True, now)),
+        decide_proxy(service, there, who, ProxyRequest(to_self.forwardable, True, True, now)),
+        decide_proxy(service, there, who, ProxyRequest(brought, True, False, now)),
     )
 
 

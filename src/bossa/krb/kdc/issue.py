@@ -30,9 +30,8 @@ from bossa.krb.messages import (
     Transited,
 )
 from bossa.krb.names import PrincipalName
-from bossa.krb.pac.carry import put_in
 from bossa.krb.pac.content import PacContent
-from bossa.krb.pac.sign import sign_service, sign_tgt, signs_ticket
+from bossa.krb.pac.sign import service_part, signs_ticket, tgt_part
 from bossa.krb.ticket import lock, wire_key
 from bossa.krb.usages import Usage
 
@@ -87,7 +86,7 @@ def session_key(turn: Turn, etypes: tuple[int, ...], server: Server) -> Key:
 
 
 def seal(turn: Turn, draft: Draft, server: Server, session: Key) -> tuple[EncTicketPart, Ticket]:
-    """Make the ticket.  RFC 4120 §5.3"""
+    """Make the ticket, and return what it says beside the PAC.  RFC 4120 §5.3"""
     part = EncTicketPart(
         flags=draft.flags,
         key=wire_key(session),
@@ -101,9 +100,8 @@ def seal(turn: Turn, draft: Draft, server: Server, session: Key) -> tuple[EncTic
         caddr=draft.caddr,
         authorization_data=draft.authorization_data,
     )
-    if draft.pac is not None:
-        part = _with_pac(turn, draft.pac, part, server)
-    locked = lock(server.key, Usage.TICKET, part.encode(), turn.random(CONFOUNDER), server.kvno)
+    octets = part.encode() if draft.pac is None else _with_pac(turn, draft.pac, part, server)
+    locked = lock(server.key, Usage.TICKET, octets, turn.random(CONFOUNDER), server.kvno)
     return part, Ticket(turn.realm.info.realm, server.name, locked)
 
 
@@ -135,15 +133,14 @@ def write_reply(turn: Turn, part: EncTicketPart, sealed: Ticket, server: Server,
     return KdcRep(envelope.msg_type, padata, *client, sealed, locked).encode()
 
 
-def _with_pac(turn: Turn, content: PacContent, part: EncTicketPart, server: Server) -> EncTicketPart:
-    """Put the PAC into a ticket: two signatures for a ticket that grants tickets, four for others.  [MS-PAC] 2.8"""
-    kdc_key = issuing_key(turn)
+def _with_pac(turn: Turn, content: PacContent, part: EncTicketPart, server: Server) -> bytes:
+    """Write a part with its PAC: two signatures in a ticket that grants tickets, four in others.  [MS-PAC] 2.8"""
     if signs_ticket(server.name):
-        return put_in(part, sign_service(content, part, server.key, kdc_key))
-    return put_in(part, sign_tgt(content, server.key, kdc_key))
+        return service_part(content, part, server.key, _issuing_key(turn))
+    return tgt_part(content, part, server.key, _issuing_key(turn))
 
 
-def issuing_key(turn: Turn) -> Key:
+def _issuing_key(turn: Turn) -> Key:
     """Return the key with which this realm vouches for a PAC: the newest of the ticket-granting service."""
     key = turn.realm.krbtgt.key()
     if key is None:

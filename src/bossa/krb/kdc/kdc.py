@@ -119,7 +119,7 @@ def krb_error(turn: Turn, code: KrbCode, *, e_data: bytes | None = None, crealm:
         realm=ours,
         sname=(body.sname if body is not None else None) or krbtgt(ours),
         cname=cname,
-        crealm=(crealm or ours) if cname is not None else None,
+        crealm=(crealm or body.realm) if body is not None and cname is not None else None,
         e_text=code.name,
         e_data=e_data,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bossa.crypto.enctypes import CONFOUNDER, BadIntegrity, Key
 from bossa.directory.realm import Principal, Version
@@ -40,7 +41,7 @@ def authenticate(turn: Turn, req: KdcReq, principal: Principal) -> Proof | Deman
     """Check what a client shows of its key, or say what it has to show.  RFC 4120 §3.1.3, RFC 6113 §5.4.6"""
     version = _newest(principal)
     key = _reply_key(turn, req, version)
-    told = PaData(PaType.ETYPE_INFO2, encode_etype_info2((EtypeInfo2Entry(key.enctype, version.salt),)))
+    told = _etype_info2((key.enctype,), version.salt)
     shown = find_padata(req.padata, _mechanism(turn))
     if shown is None:
         if principal.account.preauth:
@@ -64,9 +65,16 @@ def _newest(principal: Principal) -> Version:
     return principal.versions[0]
 
 
-def _usable(turn: Turn, req: KdcReq, version: Version) -> list[int]:
+def _usable(turn: Turn, req: KdcReq, version: Version) -> tuple[int, ...]:
     """Return the client's types, in its order, that the realm permits and the account has."""
-    return [one for one in dict.fromkeys(req.body.etypes) if one in version.keys and one in turn.settings.enctypes]
+    permitted = turn.settings.enctypes
+    return tuple(one for one in dict.fromkeys(req.body.etypes) if one in version.keys and one in permitted)
+
+
+@lru_cache(maxsize=8192)
+def _etype_info2(etypes: tuple[int, ...], salt: str) -> PaData:
+    """Say with which salt keys of these types are made.  RFC 4120 §5.2.7.5"""
+    return PaData(PaType.ETYPE_INFO2, encode_etype_info2(tuple(EtypeInfo2Entry(one, salt) for one in etypes)))
 
 
 def _reply_key(turn: Turn, req: KdcReq, version: Version) -> Key:
@@ -78,8 +86,7 @@ def _reply_key(turn: Turn, req: KdcReq, version: Version) -> Key:
 
 def _demand(turn: Turn, req: KdcReq, version: Version, code: KrbCode, reason: str) -> Demand:
     """Say how to prove the key: types and salts, the mechanism, that there is armor.  RFC 4120 §5.2.7.5"""
-    entries = tuple(EtypeInfo2Entry(one, version.salt) for one in _usable(turn, req, version))
-    offers = (PaData(PaType.ETYPE_INFO2, encode_etype_info2(entries)), PaData(_mechanism(turn), b""))
+    offers = (_etype_info2(_usable(turn, req, version), version.salt), PaData(_mechanism(turn), b""))
     armor = (PaData(PaType.FX_FAST, b""),) if turn.armored is None else ()
     return Demand(code, reason, (*offers, *armor, fast.COOKIE))
 

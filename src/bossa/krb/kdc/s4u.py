@@ -56,11 +56,15 @@ _NOT_WITH_SELF = (
 
 
 class S4uUser(NamedTuple):
-    """The user whom a service speaks for, authenticated by the service's session; ``answer`` goes into the reply."""
+    """The user whom a service speaks for, authenticated by the service's session.
+
+    ``identity`` and ``key`` are of a PA-S4U-X509-USER, which is answered.
+    """
 
     name: PrincipalName
     realm: str
-    answer: tuple[PaData, ...] = ()
+    identity: S4uUserId | None = None
+    key: Key | None = None
 
     @property
     def text(self) -> str:
@@ -91,8 +95,8 @@ class SelfCase:
 
     ``account`` is the header's client where that is ours; ``server`` what
     sname stands for, None where the ticket would lead to another realm;
-    ``user`` the account of the user where that is ours; ``crossed`` whether
-    another realm issued the header.
+    ``user`` the account of the user where that is ours; ``issuer`` the realm
+    that issued the header.
     """
 
     asked: S4uUser
@@ -102,7 +106,7 @@ class SelfCase:
     account: Principal | None
     server: Principal | None
     user: Principal | None
-    crossed: bool
+    issuer: str
 
 
 def requested_user(padata: tuple[PaData, ...], nonce: int, header: Verified) -> S4uUser | None:
@@ -142,21 +146,22 @@ def header_pac_client(asked: S4uUser, user: Principal | None) -> str | None:
 
 def self_ticket(realm: Realm, case: SelfCase, now: float) -> Grant:
     """Decide on a ticket for a service to itself and say what will be in it; raises KdcError.  [MS-SFU] 3.2.5.1.2"""
-    _check_self(case)
+    _check_self(case, crossed=case.issuer != realm.info.realm)
     decision = _decide_self(case, now)
     if not decision.allowed:
         raise refusal(decision)
-    crealm, cname = _self_client(realm, case)
+    user, leads_on = _user_name(case), case.server is None
     return Grant(
-        crealm=crealm,
-        cname=cname,
+        # The service's as long as it leads on to another realm, the user's at last.
+        crealm=case.header.crealm if leads_on else _user_realm(realm, case),
+        cname=case.header.cname if leads_on else user,
         pac=_self_pac(realm, case),
         forwardable=decision.forwardable,
         authtime=case.header.authtime,
         endtime=case.header.endtime,
         transited=case.header.transited,
         decision=decision,
-        padata=case.asked.answer,
+        padata=_answer(case.asked, user),
     )
 
 
@@ -178,16 +183,22 @@ def _by_identity(asked: PaS4uX509User, nonce: int, key: Key) -> S4uUser:
         # With a certificate it is a question for those who map certificates to accounts; nobody does here.
         what = "only a certificate" if user.subject_certificate else "neither name nor certificate"
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the user is told by {what}")
-    return S4uUser(user.cname, user.crealm, (_answer(user, user.cname, key),))
+    return S4uUser(user.cname, user.crealm, user, key)
 
 
-def _answer(user: S4uUserId, cname: PrincipalName, key: Key) -> PaData:
-    """Confirm the identity under the same key, in the usage that was asked for.  [MS-SFU] 3.2.5.1.2"""
+def _answer(asked: S4uUser, cname: PrincipalName) -> tuple[PaData, ...]:
+    """Confirm the identity under the same key, in the usage that was asked for.  [MS-SFU] 3.2.5.1.2
+
+    The user's realm puts the name right; the service asks all other realms by that name.
+    """
+    user, key = asked.identity, asked.key
+    if user is None or key is None:
+        return ()
     options = (user.options or 0) & S4uOptions.USE_REPLY_KEY_USAGE
     usage = Usage.PA_S4U_X509_USER_REPLY if options else Usage.PA_S4U_X509_USER_REQUEST
     confirmed = S4uUserId(user.nonce, cname, user.crealm, None, options or None)
     cksum = CheckSum(key.checksum_type, key.checksum(usage, confirmed.encode()))
-    return PaData(PaType.S4U_X509_USER, PaS4uX509User(confirmed, cksum).encode())
+    return (PaData(PaType.S4U_X509_USER, PaS4uX509User(confirmed, cksum).encode()),)
 
 
 def _by_name(asked: PaForUser, session: Key) -> S4uUser:
@@ -202,19 +213,20 @@ def _by_name(asked: PaForUser, session: Key) -> S4uUser:
     return S4uUser(asked.user_name, asked.user_realm)
 
 
-def _check_self(case: SelfCase) -> None:
+def _check_self(case: SelfCase, *, crossed: bool) -> None:
     """Who asks is who it asks for, and the realms stand as they can.  [MS-SFU] 3.2.5.1.2, 4.2"""
     server, account = case.server, case.account
     if server is not None and (account is None or server.account.name != account.account.name):
         raise KdcError(KrbCode.BADMATCH, f"{case.header.cname.text} asks for a ticket to {server.account.name}")
     if case.options & _NOT_WITH_SELF:
         raise KdcError(KrbCode.BADOPTION, "a ticket to oneself is asked for together with another kind of ticket")
-    if not case.crossed and server is None:
+    if not crossed and server is None:
         raise KdcError(KrbCode.S_PRINCIPAL_UNKNOWN, "the service that asks is not of this realm")
-    if case.crossed and server is not None and case.user is not None:
+    if crossed and server is not None and case.user is not None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, "a service of ours asks by way of another realm for a user of ours")
-    if not case.crossed and case.user is None:
-        raise KdcError(KrbCode.POLICY, f"{case.asked.text} is of another realm, which has to be asked first")
+    # Trusts are not transitive: a realm speaks for its own users, and for no others.
+    if case.user is None and case.asked.realm != case.issuer:
+        raise KdcError(KrbCode.POLICY, f"{case.asked.text} is of a realm that has to be asked first")
 
 
 def _decide_self(case: SelfCase, now: float) -> Decision:
@@ -239,19 +251,17 @@ def _user_party(text: str, principal: Principal | None) -> Party:
     return Party(text, foreign=True) if principal is None else Party.of(principal.account)
 
 
-def _self_client(realm: Realm, case: SelfCase) -> tuple[str, PrincipalName]:
-    """Say whose ticket it is: the user's at last, the service's as long as it leads on to another realm."""
-    if case.server is None:
-        return case.header.crealm, case.header.cname
+def _user_realm(realm: Realm, case: SelfCase) -> str:
+    return case.asked.realm if case.user is None else realm.info.realm
+
+
+def _user_name(case: SelfCase) -> PrincipalName:
+    """Keep the name that was asked for, unless it is none of the names of an account of ours."""
+    asked = case.asked.name
     if case.user is None:
-        return case.asked.realm, case.asked.name
-    return realm.info.realm, _known_as(case.user.account, case.asked.name)
-
-
-def _known_as(account: Account, asked: PrincipalName) -> PrincipalName:
-    """Keep the name that was asked for where it is one of the account's own."""
-    text = "/".join(asked.parts)
-    if asked.type != NameType.ENTERPRISE and text in (account.name, *account.names):
+        return asked
+    account = case.user.account
+    if asked.type != NameType.ENTERPRISE and "/".join(asked.parts) in (account.name, *account.names):
         return asked
     return PrincipalName(NameType.PRINCIPAL, tuple(account.name.split("/")))
 
@@ -259,9 +269,7 @@ def _known_as(account: Account, asked: PrincipalName) -> PrincipalName:
 def _self_pac(realm: Realm, case: SelfCase) -> PacContent:
     """Say who the user is: by our directory, or as the user's realm said; named with a realm on the way there."""
     authtime = case.header.authtime
+    name = client_text(_user_name(case), _user_realm(realm, case) if case.server is None else None)
     if case.user is not None:
-        cname = _known_as(case.user.account, case.asked.name)
-        name = client_text(cname, realm.info.realm if case.server is None else None)
         return from_directory(realm, case.user, authtime, client=name, transition=True)
-    name = case.asked.text if case.server is None else client_text(case.asked.name)
     return case.pac.replaced(BufferType.CLIENT_INFO, ClientInfo(authtime, name).encode())

@@ -121,7 +121,7 @@ def _draft(turn: Turn, body: KdcReqBody, header: Header, server: Server) -> Draf
         pac=pac if server.is_tgs or is_wanted(pac) else None,
         transited=header.part.transited,
         caddr=_addresses(body, header),
-        authorization_data=carried(body, header.verified),
+        authorization_data=carried(header.part, body, header.verified),
     )
 
 
@@ -141,7 +141,7 @@ def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
         pac=read_pac(turn, header, client),
         transited=part.transited,
         caddr=part.caddr,
-        authorization_data=carried(body, header.verified),
+        authorization_data=carried(header.part, body, header.verified),
     )
     return _issue(turn, req, header, server, draft)
 

@@ -41,8 +41,14 @@ SEQUENCE_NUMBER: Codec[int] = Codec(
 )
 
 
+# A BIT STRING of 32 bits.
+_USUAL_FLAGS = b"\x03\x05\x00"
+
+
 def _decode_flags(data: bytes, pos: int, end: int) -> int:
     """Read a KerberosFlags: the first 32 bits, absent ones are 0.  RFC 4120 §5.2.8, X.690 §11.2"""
+    if end - pos == 7 and data.startswith(_USUAL_FLAGS, pos):
+        return int.from_bytes(data[pos + 3 : end], "big")
     start = content(data, pos, end, BIT_STRING) + 1
     size = end - start
     if not 0 <= size <= _MOST_FLAG_OCTETS:
@@ -54,7 +60,7 @@ def _decode_flags(data: bytes, pos: int, end: int) -> int:
     return value if size >= 4 else value << 8 * (4 - size)
 
 
-FLAGS: Codec[int] = Codec(_decode_flags, lambda value: b"\x03\x05\x00" + value.to_bytes(4, "big"))
+FLAGS: Codec[int] = Codec(_decode_flags, lambda value: _USUAL_FLAGS + value.to_bytes(4, "big"))
 # Text for people; some KDCs write it in other character sets.
 TEXT: Codec[str] = Codec(
     lambda data, pos, end: data[content(data, pos, end, 0x1B) : end].decode("utf-8", "replace"), string().encode
@@ -62,7 +68,8 @@ TEXT: Codec[str] = Codec(
 
 _PARTS = sequence_of(STRING, MOST_PARTS)
 _NAME_FIELDS = Field(0, "type", INT32), Field(1, "parts", sequence_of(STRING, MOST_PARTS, least=1))
-# The names of those who speak with us are few, and each message has some.
+# Few realms and few names speak with us, and each message has some of them.
+REALM: Codec[str] = remembered(STRING, 64)
 NAME: Codec[PrincipalName] = remembered(sequence(PrincipalName, *_NAME_FIELDS), 128)
 # [MS-SFU] 2.2.2: the name of an S4UUserID may be empty, to be refused with a code of its own.
 ANY_NAME: Codec[PrincipalName] = sequence(PrincipalName, Field(0, "type", INT32), Field(1, "parts", _PARTS))

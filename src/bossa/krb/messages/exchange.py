@@ -16,6 +16,7 @@ from bossa.krb.messages.basic import (
     MICROSECONDS,
     NAME,
     PADATA,
+    REALM,
     TEXT,
     EncryptedData,
     EncryptionKey,
@@ -24,7 +25,7 @@ from bossa.krb.messages.basic import (
 )
 from bossa.krb.messages.tickets import PVNO, Ticket
 from bossa.krb.names import PrincipalName
-from bossa.wire.der import INT32, OCTETS, STRING, TIME, Codec, integer, remembered, sequence_of
+from bossa.wire.der import INT32, OCTETS, TIME, Codec, integer, remembered, sequence_of
 from bossa.wire.errors import WireError
 from bossa.wire.layout import Field, Form, Message, constant, lay_out, sequence
 
@@ -75,7 +76,7 @@ lay_out(
     KdcReqBody,
     Field(0, "kdc_options", FLAGS),
     Field(1, "cname", NAME, None),
-    Field(2, "realm", STRING),
+    Field(2, "realm", REALM),
     Field(3, "sname", NAME, None),
     Field(4, "from_", TIME, None),
     Field(5, "till", TIME),
@@ -99,6 +100,7 @@ class KdcReq(Message):
 
 
 def _kdc_req(msg_type: int) -> Codec[KdcReq]:
+    """The codec of AS-REQ or TGS-REQ."""
     return sequence(
         KdcReq,
         constant(1, PVNO, INT32),
@@ -125,12 +127,13 @@ class KdcRep(Message):
 
 
 def _kdc_rep(msg_type: int) -> Codec[KdcRep]:
+    """The codec of AS-REP or TGS-REP."""
     return sequence(
         KdcRep,
         constant(0, PVNO, INT32),
         Field(1, "msg_type", integer(msg_type, msg_type)),
         Field(2, "padata", PADATA, ()),
-        Field(3, "crealm", STRING),
+        Field(3, "crealm", REALM),
         Field(4, "cname", NAME),
         Field(5, "ticket", Ticket.CODEC),
         Field(6, "enc_part", EncryptedData.CODEC),
@@ -185,7 +188,7 @@ _ENC_PART_FIELDS = (
     Field(6, "starttime", TIME, None),
     Field(7, "endtime", TIME),
     Field(8, "renew_till", TIME, None),
-    Field(9, "srealm", STRING),
+    Field(9, "srealm", REALM),
     Field(10, "sname", NAME),
     Field(11, "caddr", ADDRESSES, ()),
     Field(12, "encrypted_pa_data", PADATA, ()),
@@ -236,9 +239,9 @@ KrbError.CODEC = sequence(
     Field(4, "stime", TIME),
     Field(5, "susec", MICROSECONDS),
     Field(6, "error_code", INT32),
-    Field(7, "crealm", STRING, None),
+    Field(7, "crealm", REALM, None),
     Field(8, "cname", NAME, None),
-    Field(9, "realm", STRING),
+    Field(9, "realm", REALM),
     Field(10, "sname", NAME),
     Field(11, "e_text", TEXT, None),
     Field(12, "e_data", OCTETS, None),

@@ -1,8 +1,8 @@
 """Tickets and the messages by which they are shown to a service.
 
 RFC 4120 §5.3 and §5.5.  A ticket keeps the octets it came in, so that it
-travels on and is checked as it was received; one made here has none until
-it is written.
+travels on and is checked as it was received; one made here has none.  What
+holds its octets is written as them: a changed copy needs ``raw=b""``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bossa.krb.messages.basic import (
     FLAGS,
     MICROSECONDS,
     NAME,
+    REALM,
     SEQUENCE_NUMBER,
     AuthData,
     CheckSum,
@@ -23,7 +24,7 @@ from bossa.krb.messages.basic import (
     HostAddress,
 )
 from bossa.krb.names import PrincipalName
-from bossa.wire.der import INT32, OCTETS, STRING, TIME, remembered
+from bossa.wire.der import INT32, OCTETS, TIME, remembered
 from bossa.wire.layout import Field, Form, Message, constant, lay_out
 
 PVNO = 5
@@ -43,7 +44,7 @@ class Ticket(Message):
 lay_out(
     Ticket,
     constant(0, PVNO, INT32),
-    Field(1, "realm", STRING),
+    Field(1, "realm", REALM),
     Field(2, "sname", NAME),
     Field(3, "enc_part", EncryptedData.CODEC),
     form=Form(application=1, raw=True),
@@ -83,7 +84,7 @@ lay_out(
     EncTicketPart,
     Field(0, "flags", FLAGS),
     Field(1, "key", EncryptionKey.CODEC),
-    Field(2, "crealm", STRING),
+    Field(2, "crealm", REALM),
     Field(3, "cname", NAME),
     Field(4, "transited", Transited.CODEC),
     Field(5, "authtime", TIME),
@@ -113,7 +114,7 @@ class Authenticator(Message):
 lay_out(
     Authenticator,
     constant(0, PVNO, INT32),
-    Field(1, "crealm", STRING),
+    Field(1, "crealm", REALM),
     Field(2, "cname", NAME),
     Field(3, "cksum", CheckSum.CODEC, None),
     Field(4, "cusec", MICROSECONDS),

@@ -12,6 +12,7 @@ from bossa.krb.messages.basic import (
     FLAGS,
     MICROSECONDS,
     NAME,
+    REALM,
     SEQUENCE_NUMBER,
     EncryptedData,
     EncryptionKey,
@@ -19,7 +20,7 @@ from bossa.krb.messages.basic import (
 )
 from bossa.krb.messages.tickets import PVNO, Ticket
 from bossa.krb.names import PrincipalName
-from bossa.wire.der import INT32, OCTETS, STRING, TIME, sequence_of
+from bossa.wire.der import INT32, OCTETS, TIME, sequence_of
 from bossa.wire.layout import Field, Form, Message, constant, lay_out
 
 KRB_PRIV, KRB_CRED = 21, 22
@@ -104,14 +105,14 @@ class KrbCredInfo(Message):
 lay_out(
     KrbCredInfo,
     Field(0, "key", EncryptionKey.CODEC),
-    Field(1, "prealm", STRING, None),
+    Field(1, "prealm", REALM, None),
     Field(2, "pname", NAME, None),
     Field(3, "flags", FLAGS, None),
     Field(4, "authtime", TIME, None),
     Field(5, "starttime", TIME, None),
     Field(6, "endtime", TIME, None),
     Field(7, "renew_till", TIME, None),
-    Field(8, "srealm", STRING, None),
+    Field(8, "srealm", REALM, None),
     Field(9, "sname", NAME, None),
     Field(10, "caddr", ADDRESSES, ()),
 )
@@ -154,5 +155,5 @@ lay_out(
     ChangePasswdData,
     Field(0, "newpasswd", OCTETS),
     Field(1, "targname", NAME, None),
-    Field(2, "targrealm", STRING, None),
+    Field(2, "targrealm", REALM, None),
 )

@@ -8,7 +8,7 @@ from bossa.krb.pac.groups import delegation_info, filter_sids, is_wanted, logon_
 from bossa.krb.pac.info import ClientInfo
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.make import account_sid, from_directory
-from bossa.krb.pac.sign import sign_service, sign_tgt, signs_ticket
+from bossa.krb.pac.sign import service_part, sign_service, sign_tgt, signs_ticket, tgt_part
 from bossa.krb.pac.verify import (
     client_text,
     verify_accepted,
@@ -35,10 +35,12 @@ __all__ = [
     "is_wanted",
     "logon_info",
     "put_in",
+    "service_part",
     "sids",
     "sign_service",
     "sign_tgt",
     "signs_ticket",
+    "tgt_part",
     "verify_accepted",
     "verify_across",
     "verify_service",

@@ -2,7 +2,8 @@
 
 The ticket signature runs over the octets of the ticket's encrypted part with
 the PAC replaced by one zero octet ([MS-PAC] 2.8.3).  `with_placeholder` makes
-them out of the octets that came: only lengths around the hole are new.
+them out of the octets that came: only lengths around the hole are new.  A
+`Frame` is a part that is encoded once, for the placeholder and for the PAC.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import replace
 
 from bossa.krb.messages import AuthData, EncTicketPart, decode_authorization_data, encode_authorization_data
 from bossa.wire import WireError
-from bossa.wire.der import OCTET_STRING, SEQUENCE, span, tlv
+from bossa.wire.der import INT32, OCTET_STRING, SEQUENCE, span, tlv
 
 AD_IF_RELEVANT, AD_KDC_ISSUED, AD_AND_OR, AD_MANDATORY_FOR_KDC, AD_WIN2K_PAC, AD_SIGNTICKET = 1, 4, 5, 8, 128, 512
 PLACEHOLDER = b"\0"
 _CONTAINERS = (AD_IF_RELEVANT, AD_MANDATORY_FOR_KDC)
 _MAX_DEPTH = 4
 _ENC_TICKET_PART, _AUTHORIZATION_DATA, _FIRST, _SECOND = 0x63, 0xAA, 0xA0, 0xA1
+_TYPE_PAC, _TYPE_IF_RELEVANT = (tlv(_FIRST, INT32.encode(kind)) for kind in (AD_WIN2K_PAC, AD_IF_RELEVANT))
 
 # Where one value begins, and where its content begins and ends.
 _Level = tuple[int, int, int]
@@ -39,6 +41,27 @@ def put_in(part: EncTicketPart, pac: bytes) -> EncTicketPart:
     inner = encode_authorization_data((AuthData(AD_WIN2K_PAC, pac),))
     others = tuple(item for item in part.authorization_data if not _holds_issued(item, _MAX_DEPTH))
     return replace(part, authorization_data=(AuthData(AD_IF_RELEVANT, inner), *others))
+
+
+class Frame:
+    """A ticket's encrypted part, encoded but for the PAC.  RFC 4120 §5.3: authorization data stands last."""
+
+    __slots__ = ("_fields", "_others")
+
+    def __init__(self, part: EncTicketPart) -> None:
+        others = from_client(part.authorization_data)
+        if part.authorization_data:
+            part = replace(part, authorization_data=())
+        raw = part.encode()
+        self._others = b"".join(item.encode() for item in others)
+        self._fields = raw[span(raw, span(raw, 0, len(raw))[0], len(raw))[0] :]
+
+    def filled(self, pac: bytes) -> bytes:
+        """Return the part with a PAC as its first authorization data."""
+        inner = tlv(SEQUENCE, tlv(SEQUENCE, _TYPE_PAC + tlv(_SECOND, tlv(OCTET_STRING, pac))))
+        element = tlv(SEQUENCE, _TYPE_IF_RELEVANT + tlv(_SECOND, tlv(OCTET_STRING, inner)))
+        items = tlv(SEQUENCE, element + self._others)
+        return tlv(_ENC_TICKET_PART, tlv(SEQUENCE, self._fields + tlv(_AUTHORIZATION_DATA, items)))
 
 
 def from_client(items: Iterable[AuthData]) -> tuple[AuthData, ...]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from bossa.directory.sid import ASSERTED_BY_AUTHORITY, ASSERTED_BY_SERVICE, Sid
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.pac.container import BufferType
-from bossa.krb.pac.content import PacContent
+from bossa.krb.pac.content import Buffer, PacContent
 from bossa.krb.pac.delegated import DelegationInfo
 from bossa.krb.pac.info import UpnDnsInfo, decode_attributes
 from bossa.krb.pac.logon import EXTRA_SIDS, RESOURCE_GROUPS, LogonInfo
@@ -53,23 +53,22 @@ def filter_sids(content: PacContent, trusted: Sid | None) -> PacContent:
     With no SID known of that realm (None) nothing is kept but the name.
     """
     kept = tuple(one for one in content.buffers if one[0] in _FROM_OTHERS)
-    if trusted is None or content.find(BufferType.LOGON_INFO) is None:
+    if trusted is None:
         return PacContent(kept)
     try:
-        return PacContent((*_of_the_user(content, trusted), *kept))
+        info = logon_info(content)
+        return PacContent(kept if info is None else (*_of_the_user(content, info, trusted), *kept))
     except WireError as e:
         raise KdcError(KrbCode.TGT_REVOKED, f"the trusted realm's PAC cannot be read: {e}") from e
 
 
-def _of_the_user(content: PacContent, trusted: Sid) -> list[tuple[int, bytes]]:
+def _of_the_user(content: PacContent, info: LogonInfo, trusted: Sid) -> list[Buffer]:
     """Return the buffers that name the user, as far as they are of the trusted domain."""
-    info = logon_info(content)
-    assert info is not None
     if info.logon_domain_id != trusted:
         raise KdcError(KrbCode.TGT_REVOKED, f"the PAC is of domain {info.logon_domain_id.text}, not of the trusted one")
     user = trusted.child(info.user_id)
     requester, upn = content.find(BufferType.REQUESTER), content.find(BufferType.UPN_DNS_INFO)
-    buffers: list[tuple[int, bytes]] = [(BufferType.LOGON_INFO, _filtered(info, trusted).encode())]
+    buffers: list[Buffer] = [(BufferType.LOGON_INFO, _filtered(info, trusted).encode())]
     if requester is not None:
         if requester != user.octets:
             raise KdcError(KrbCode.TGT_REVOKED, "the PAC was asked for by another account than it is for")

@@ -80,7 +80,7 @@ class UpnDnsInfo:
     def encode(self) -> bytes:
         """Write the buffer, every part at a multiple of eight."""
         parts = [self.upn.encode("utf-16-le"), self.dns_domain.encode("utf-16-le")]
-        flags = self.flags & ~UpnFlags.EXTENDED
+        flags = self.flags & ~int(UpnFlags.EXTENDED)
         if self.sid is not None:
             parts += [self.account.encode("utf-16-le"), self.sid.octets]
             flags |= UpnFlags.EXTENDED

@@ -7,13 +7,14 @@ groups of the domain, the extra SIDs, and the groups of the resource domain.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bossa.directory.sid import MAX_PARTS, Sid, size_of
 from bossa.krb.pac.times import NEVER
 from bossa.wire import WireError
-from bossa.wire.ndr import NdrReader, NdrWriter
+from bossa.wire.ndr import NdrReader, NdrWriter, UnicodeHead
 
 MAX_GROUPS = 4096
 MAX_SIDS = 1024
@@ -26,7 +27,6 @@ RESOURCE_GROUPS = 0x00000200
 LOGON_TIME_AT = 20
 
 Membership = tuple[int, int]
-_Head = tuple[int, int, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,49 +106,57 @@ _TIMES = (
 _NAMES = ("effective_name", "full_name", "logon_script", "profile_path", "home_directory", "home_directory_drive")
 _DOMAIN_NAMES = ("logon_server", "logon_domain_name")
 
-
-class _Heads:
-    """What the fixed part says of what follows it."""
-
-    __slots__ = ("domain", "domain_names", "extra", "groups", "names", "resource_domain", "resources")
-
-    names: list[_Head]
-    domain_names: list[_Head]
-    groups: _Counted
-    extra: _Counted
-    resources: _Counted
-    domain: bool
-    resource_domain: bool
+# The fixed part, in four stretches: every integer stands at a multiple of four, FILETIMEs too.  [MS-PAC] 2.5
+_WHEN = struct.Struct("<6Q")
+_WHO = struct.Struct("<HHIIIII16s")
+_STATE = struct.Struct("<IIIIIQQIIIIIII")
+_MEMBERSHIP = struct.Struct("<II")
 
 
-_Counted = tuple[int, bool]
+class _Counted(NamedTuple):
+    """How many elements follow later, if any do."""
+
+    said: int
+    referent: int
 
 
 def _fixed_fields(r: NdrReader) -> tuple[dict[str, Any], _Heads]:
-    fields: dict[str, Any] = {name: r.time(name) for name in _TIMES}
-    heads = _Heads()
-    heads.names = [r.unicode_head(name) for name in _NAMES]
-    fields["logon_count"], fields["bad_password_count"] = r.u16("LogonCount"), r.u16("BadPasswordCount")
-    fields["user_id"], fields["primary_group_id"] = r.u32("UserId"), r.u32("PrimaryGroupId")
-    heads.groups = _counted(r, "GroupIds")
-    fields["user_flags"] = r.u32("UserFlags")
-    fields["user_session_key"] = r.octets("UserSessionKey", 16)
-    heads.domain_names = [r.unicode_head(name) for name in _DOMAIN_NAMES]
-    heads.domain = r.pointer("LogonDomainId")
-    fields["reserved1"] = r.u32("Reserved1"), r.u32("Reserved1")
-    fields["user_account_control"], fields["sub_auth_status"] = r.u32("UserAccountControl"), r.u32("SubAuthStatus")
-    fields["last_successful_logon"], fields["last_failed_logon"] = r.time("LastSuccess"), r.time("LastFailed")
-    fields["failed_logon_count"], fields["reserved3"] = r.u32("FailedILogonCount"), r.u32("Reserved3")
-    heads.extra = _counted(r, "ExtraSids")
-    heads.resource_domain = r.pointer("ResourceGroupDomainSid")
-    heads.resources = _counted(r, "ResourceGroupIds")
+    fields = dict(zip(_TIMES, r.fields("times", _WHEN), strict=True))
+    names = [r.unicode_head(name) for name in _NAMES]
+    (
+        fields["logon_count"],
+        fields["bad_password_count"],
+        fields["user_id"],
+        fields["primary_group_id"],
+        *groups,
+        fields["user_flags"],
+        fields["user_session_key"],
+    ) = r.fields("user", _WHO)
+    names += [r.unicode_head(name) for name in _DOMAIN_NAMES]
+    domain, one, other, control, status, good, bad, failed, reserved, *rest = r.fields("state", _STATE)
+    fields["reserved1"], fields["reserved3"] = (one, other), reserved
+    fields["user_account_control"], fields["sub_auth_status"] = control, status
+    fields["last_successful_logon"], fields["last_failed_logon"], fields["failed_logon_count"] = good, bad, failed
+    extra, (resource_domain, *resources) = rest[:2], rest[2:]
+    heads = _Heads(names, _Counted(*groups), domain, _Counted(*extra), resource_domain, _Counted(*resources))
     return fields, heads
 
 
+class _Heads(NamedTuple):
+    """What the fixed part says of what follows it."""
+
+    names: list[UnicodeHead]
+    groups: _Counted
+    domain: int
+    extra: _Counted
+    resource_domain: int
+    resources: _Counted
+
+
 def _deferred_fields(r: NdrReader, heads: _Heads) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=True)}
+    fields: dict[str, Any] = {name: r.unicode_body(name, head) for name, head in zip(_NAMES, heads.names, strict=False)}
     fields["groups"] = _memberships(r, "GroupIds", heads.groups)
-    for name, head in zip(_DOMAIN_NAMES, heads.domain_names, strict=True):
+    for name, head in zip(_DOMAIN_NAMES, heads.names[len(_NAMES) :], strict=True):
         fields[name] = r.unicode_body(name, head)
     if not heads.domain:
         raise WireError("LogonDomainId points to nothing")
@@ -159,31 +167,28 @@ def _deferred_fields(r: NdrReader, heads: _Heads) -> dict[str, Any]:
     return fields
 
 
-def _counted(r: NdrReader, field: str) -> _Counted:
-    count, there = r.u32(field), r.pointer(field)
-    if count and not there:
-        raise WireError(f"{field}: {count} elements at no place")
-    return count, there
+def _count(r: NdrReader, field: str, head: _Counted, limit: int) -> int:
+    """Read how many elements an array of eight octets each has; none where there is no array."""
+    if head.referent:
+        return r.count(field, head.said, limit, _MEMBERSHIP.size)
+    if head.said:
+        raise WireError(f"{field}: {head.said} elements at no place")
+    return 0
 
 
 def _memberships(r: NdrReader, field: str, head: _Counted) -> tuple[Membership, ...]:
     """Read GROUP_MEMBERSHIPs.  [MS-PAC] 2.2.2"""
-    said, there = head
-    if not there:
-        return ()
-    return tuple((r.u32(field), r.u32(field)) for _ in range(r.count(field, said, MAX_GROUPS, 8)))
+    count = _count(r, field, head, MAX_GROUPS)
+    return tuple(_MEMBERSHIP.iter_unpack(r.octets(field, count * _MEMBERSHIP.size)))
 
 
 def _extra_sids(r: NdrReader, head: _Counted) -> tuple[tuple[Sid, int], ...]:
     """Read KERB_SID_AND_ATTRIBUTES: all pointers first, then all SIDs.  [MS-PAC] 2.2.1"""
-    said, there = head
-    if not there:
-        return ()
-    attributes = []
-    for _ in range(r.count("ExtraSids", said, MAX_SIDS, 8)):
-        r.expect_pointer("ExtraSids.Sid")
-        attributes.append(r.u32("ExtraSids.Attributes"))
-    return tuple((read_sid(r, "ExtraSids.Sid"), one) for one in attributes)
+    count = _count(r, "ExtraSids", head, MAX_SIDS)
+    heads = tuple(_MEMBERSHIP.iter_unpack(r.octets("ExtraSids", count * _MEMBERSHIP.size)))
+    if not all(referent for referent, _ in heads):
+        raise WireError("ExtraSids: a SID at no place")
+    return tuple((read_sid(r, "ExtraSids"), attributes) for _, attributes in heads)
 
 
 def read_sid(r: NdrReader, field: str) -> Sid:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bossa.krb.pac.carry import PLACEHOLDER, put_in
+from bossa.krb.pac.carry import PLACEHOLDER, Frame
 from bossa.krb.pac.container import SIGNATURE_HEAD, BufferType, Place, encode
 from bossa.krb.pac.content import Buffer, PacContent
 
@@ -41,7 +41,22 @@ def sign_tgt(content: PacContent, server_key: Key, kdc_key: Key) -> bytes:
 
 def sign_service(content: PacContent, part: EncTicketPart, server_key: Key, kdc_key: Key) -> bytes:
     """Return the PAC of a service ticket whose encrypted part, but for the PAC, is ``part``."""
-    covered = put_in(part, PLACEHOLDER).encode()
+    return _sign_service(content, Frame(part), server_key, kdc_key)
+
+
+def tgt_part(content: PacContent, part: EncTicketPart, server_key: Key, kdc_key: Key) -> bytes:
+    """Return the octets of a ticket-granting ticket's encrypted part, the PAC in it."""
+    return Frame(part).filled(sign_tgt(content, server_key, kdc_key))
+
+
+def service_part(content: PacContent, part: EncTicketPart, server_key: Key, kdc_key: Key) -> bytes:
+    """Return the octets of a service ticket's encrypted part, the PAC in it; they are encoded once."""
+    frame = Frame(part)
+    return frame.filled(_sign_service(content, frame, server_key, kdc_key))
+
+
+def _sign_service(content: PacContent, frame: Frame, server_key: Key, kdc_key: Key) -> bytes:
+    covered = frame.filled(PLACEHOLDER)
     buffers = [one for one in content.buffers if one[0] not in _TGT_ONLY]
     buffers.append((BufferType.TICKET_SIGNATURE, _head(kdc_key) + kdc_key.checksum(USAGE, covered)))
     return _sign(buffers, server_key, kdc_key, full=True)

@@ -12,7 +12,7 @@ for it, by SID (CVE-2020-25719), and a ticket without a PAC is none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.pac.carry import find_in, with_placeholder
@@ -48,8 +48,9 @@ def verify_tgt(opened: OpenTicket, server_key: Key, kdc_keys: Keys, *, requester
     realm).
     """
     pac = _opened(opened.part, KrbCode.TGT_REVOKED)
-    _check_server(pac, server_key)
-    _check_kdc(pac, kdc_keys)
+    server, kdc = _signature(pac, _SERVER, (server_key,)), _signature(pac, _KDC, kdc_keys)
+    server.cover(pac.zeroed((_SERVER, _KDC)))
+    kdc.cover(server.mac)
     content = pac.content()
     check_client(content, opened.part.authtime, client_text(opened.part.cname))
     if requester is not None and content.find(BufferType.REQUESTER) != requester.octets:
@@ -61,7 +62,7 @@ def verify_across(opened: OpenTicket, trust_key: Key, *, client: str | None = No
     """Return what the PAC of another realm's referral says, its SIDs not yet filtered; raises KdcError.
 
     ``client`` is whom the PAC is for where that is not the ticket's client:
-    ``name@realm`` in the legs of S4U2Self and S4U2Proxy.
+    ``name@realm`` in the legs of S4U2Self.
     """
     pac = _opened(opened.part, KrbCode.TGT_REVOKED)
     _check_server(pac, trust_key)
@@ -87,10 +88,13 @@ def verify_user_across(opened: OpenTicket, trust_key: Key) -> tuple[PacContent, 
 def verify_service(opened: OpenTicket, server_key: Key, kdc_keys: Keys) -> PacContent:
     """Return what the PAC of a service ticket of ours says, as evidence; raises KdcError."""
     pac = _opened(opened.part, KrbCode.MODIFIED)
-    _check(pac, BufferType.TICKET_SIGNATURE, kdc_keys, _covered(opened))
-    _check(pac, _FULL, kdc_keys, pac.zeroed((_SERVER, _KDC, _FULL)))
-    _check_server(pac, server_key)
-    _check_kdc(pac, kdc_keys)
+    # All four are there, and of our types, before any is computed.
+    ticket, full = _signature(pac, BufferType.TICKET_SIGNATURE, kdc_keys), _signature(pac, _FULL, kdc_keys)
+    server, kdc = _signature(pac, _SERVER, (server_key,)), _signature(pac, _KDC, kdc_keys)
+    ticket.cover(_covered(opened))
+    full.cover(pac.zeroed((_SERVER, _KDC, _FULL)))
+    server.cover(pac.zeroed((_SERVER, _KDC)))
+    kdc.cover(server.mac)
     content = pac.content()
     check_client(content, opened.part.authtime, client_text(opened.part.cname))
     return content
@@ -149,24 +153,32 @@ def _covered(opened: OpenTicket) -> bytes:
 
 
 def _check_server(pac: Pac, key: Key) -> None:
-    _check(pac, _SERVER, (key,), pac.zeroed((_SERVER, _KDC)))
+    _signature(pac, _SERVER, (key,)).cover(pac.zeroed((_SERVER, _KDC)))
 
 
-def _check_kdc(pac: Pac, keys: Keys) -> None:
-    server = pac.find(_SERVER) or b""
-    _check(pac, _KDC, keys, server[SIGNATURE_HEAD:])
+class _Signature(NamedTuple):
+    """A signature of a type that one of our keys makes, not yet verified."""
+
+    kind: BufferType
+    keys: Keys
+    mac: bytes
+
+    def cover(self, octets: bytes) -> None:
+        """Raise KdcError unless one of the keys made it over these octets."""
+        if not any(key.verify(USAGE, octets, self.mac) for key in self.keys):
+            raise KdcError(KrbCode.MODIFIED, f"the PAC's {_words(self.kind)} does not match")
 
 
-def _check(pac: Pac, kind: BufferType, keys: Keys, covered: bytes) -> None:
-    """Raise KdcError unless one of the keys made this signature."""
-    what = kind.name.lower().replace("_", " ")
+def _signature(pac: Pac, kind: BufferType, keys: Keys) -> _Signature:
     raw = pac.find(kind)
     if raw is None or len(raw) <= SIGNATURE_HEAD:
-        raise KdcError(KrbCode.MODIFIED, f"the PAC has no {what}")
+        raise KdcError(KrbCode.MODIFIED, f"the PAC has no {_words(kind)}")
     checksum_type = int.from_bytes(raw[:SIGNATURE_HEAD], "little", signed=True)
-    mac = raw[SIGNATURE_HEAD:]
     fitting = [key for key in keys if key.checksum_type == checksum_type]
     if not fitting:
-        raise KdcError(KrbCode.INAPP_CKSUM, f"the PAC's {what} is of checksum type {checksum_type}")
-    if not any(key.verify(USAGE, covered, mac) for key in fitting):
-        raise KdcError(KrbCode.MODIFIED, f"the PAC's {what} does not match")
+        raise KdcError(KrbCode.INAPP_CKSUM, f"the PAC's {_words(kind)} is of checksum type {checksum_type}")
+    return _Signature(kind, fitting, raw[SIGNATURE_HEAD:])
+
+
+def _words(kind: BufferType) -> str:
+    return kind.name.lower().replace("_", " ")
