@@ -337,3 +337,14 @@ def test_who_listens_everywhere_changes_passwords_too(domain_factory: DomainFact
     alice = alice_of(domain)
     assert alice.change_password(PASSWORD, NEW).code == SUCCESS
     assert alice.change_password(NEW, PASSWORD, tcp=True).code == SUCCESS
+
+
+def test_a_realm_whose_master_key_is_gone_is_not_served_under_a_new_one(domain_factory: DomainFactory) -> None:
+    domain = domain_factory()
+    domain.run("key", "remove", domain.admin_key.name, check=True)
+    domain.stop()
+    (domain.data / "master.key").unlink()
+    for _ in range(2):
+        refused = domain.run("up", "--port-base", str(domain.port_base))
+        assert refused.returncode != 0
+        assert "put back the master.key that belongs to this data directory" in refused.stderr
