@@ -180,17 +180,6 @@ def test_a_realm_speaks_for_its_own_clients(
     assert code(site.say(packet)) == refused
 
 
-def test_a_client_of_a_realm_that_writes_no_pacs_has_a_name_and_no_groups(site: Site, other: Site) -> None:
-    held = cross(site, other)
-    part = replace(part_of(site, other, held), authorization_data=())
-    got = ask(site, trusted(site, other, held, part), "HTTP/web.bossa.test")
-    server, kdc = site.principal("HTTP/web.bossa.test").key(), site.principal("krbtgt").key()
-    assert server is not None
-    assert kdc is not None
-    content = verify_service(site.open(got.ticket, "HTTP/web.bossa.test"), server, [kdc])
-    assert (got.cname, sids(content)) == (name("oscar"), ())
-
-
 def test_a_foreign_client_that_is_forwarded_stays_foreign(site: Site, other: Site) -> None:
     """A ticket of ours for a client of theirs, as delegation by GSS makes it."""
     there = ask(other, log_in(other, "oscar", kdc_options=int(KdcOptions.FORWARDABLE)), krbtgt("BOSSA.TEST"),
