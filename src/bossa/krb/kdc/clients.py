@@ -39,7 +39,7 @@ def find_client(turn: Turn, body: KdcReqBody) -> Client | Demand:
     if body.cname is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, "the request names no client")
     if body.cname.type == NameType.ENTERPRISE:
-        return _find_enterprise(turn, body.cname, body)
+        return _find_enterprise(turn, body.cname)
     if is_elsewhere(turn.realm.info, body):
         return Demand(KrbCode.WRONG_REALM, f"the client is of {body.realm}, not of {turn.realm.info.realm}")
     return _client(turn, body.cname.text, body.cname, fold=folds(body))
@@ -62,15 +62,18 @@ def is_ours(info: RealmInfo, name: str) -> bool:
     return name.lower() in (info.realm.lower(), info.domain.lower(), info.netbios.lower())
 
 
-def _find_enterprise(turn: Turn, name: PrincipalName, body: KdcReqBody) -> Client | Demand:
-    """Return the account of ``alice@bossa.test``; such a name is asked to be put right.  RFC 6806 §5"""
+def _find_enterprise(turn: Turn, name: PrincipalName) -> Client | Demand:
+    """Return the account of ``alice@bossa.test``, or the realm of such a name.  RFC 6806 §5 and §7
+
+    Who asks by such a name wants it put right, and libkrb5 expects it, without the option too.
+    """
     user, _, place = "/".join(name.parts).rpartition("@")
     if not user:
         user, place = place, turn.realm.info.realm
     if is_ours(turn.realm.info, place):
         return _client(turn, user, None, fold=True)
     trust = turn.realm.trust(place.upper()) or turn.realm.trust_for(place)
-    if trust is None or not folds(body):
+    if trust is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"nobody is known for {name.text}")
     there = trust.trust.realm
     return Demand(KrbCode.WRONG_REALM, f"{name.text} is of {there}", crealm=there)
