@@ -6,7 +6,7 @@ than our keys' (unkeyed, RC4) is INAPP_CKSUM.  A service ticket must have all
 four signatures, so neither flags nor times nor the client of a ticket, nor a
 buffer of its PAC, can be changed by who holds the service's key
 (CVE-2020-17049, CVE-2022-37967).  A ticket-granting ticket must say who asked
-for it, by SID (CVE-2020-25719), and a ticket without a PAC is none.
+for it, by SID (CVE-2020-25719); one of ours without a PAC is revoked.
 """
 
 from __future__ import annotations
@@ -62,8 +62,12 @@ def verify_across(opened: OpenTicket, trust_key: Key, *, client: str | None = No
     """Return what the PAC of another realm's referral says, its SIDs not yet filtered; raises KdcError.
 
     ``client`` is whom the PAC is for where that is not the ticket's client:
-    ``name@realm`` in the legs of S4U2Self.
+    ``name@realm`` in the legs of S4U2Self.  A realm that writes no PACs sends
+    clients with a name and no groups; along with a service it can send nobody.
     """
+    if client is None and find_pac(opened.part) is None:
+        name = client_text(opened.part.cname)
+        return PacContent(((BufferType.CLIENT_INFO, ClientInfo(opened.part.authtime, name).encode()),))
     pac = _opened(opened.part, KrbCode.TGT_REVOKED)
     _check_server(pac, trust_key)
     content = pac.content()
