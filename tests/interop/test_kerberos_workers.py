@@ -329,3 +329,11 @@ def test_a_port_of_the_realm_that_somebody_holds_is_named(domain_factory: Domain
         refused = domain.run("up", "--port-base", str(domain.port_base))
     assert refused.returncode != 0
     assert f"cannot listen on 127.0.0.1:{domain.port_base + SERVICES['kpasswd']}" in refused.stderr
+
+
+def test_who_listens_everywhere_changes_passwords_too(domain_factory: DomainFactory) -> None:
+    """The reply of RFC 3244 names the address that was asked, which only each request can tell."""
+    domain = domain_factory(config_toml='[listen]\naddresses = ["0.0.0.0"]\n')
+    alice = alice_of(domain)
+    assert alice.change_password(PASSWORD, NEW).code == SUCCESS
+    assert alice.change_password(NEW, PASSWORD, tcp=True).code == SUCCESS
