@@ -214,6 +214,17 @@ def test_words_belong_to_their_authenticator(site: Site, held: Credential, part:
     assert (error.said.result, error.code) == (Result.AUTHERROR, code)
 
 
+def test_numbers_that_begin_with_nothing_are_left_out(site: Site, held: Credential) -> None:
+    """What libkrb5 sends: 0 in the authenticator and in the words, and no time."""
+    subkey = random_key(18, site.random)
+    authenticator = Authenticator(
+        held.crealm, held.cname, None, 0, int(NOW), EncryptionKey(subkey.enctype, subkey.octets)
+    )
+    shown = ap.request(held.ticket, held.key, authenticator, Usage.AP_REQ_AUTHENTICATOR, site.random(16))
+    part = EncKrbPrivPart(NEW.encode(), None, None, None, HostAddress(2, bytes(4)))
+    assert taken(site, message(CHANGE, shown, seal_private(part, subkey, site.random(16)))).password == NEW
+
+
 @pytest.mark.parametrize("part", [{"timestamp": None}, {"seq_number": None}])
 def test_a_number_or_a_time_is_enough(site: Site, held: Credential, part: dict[str, Any]) -> None:
     assert taken(site, request(site, held, NEW.encode(), **part)[0])

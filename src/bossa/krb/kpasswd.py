@@ -175,9 +175,9 @@ def _opened(ticket: Ticket, realm: Realm, settings: KdcSettings, now: float) -> 
 def _words(caller: Verified, private: bytes, skew: float, now: float) -> bytes:
     """Open the words of a request, which belong to its authenticator; raises KdcError, WireError.  RFC 4120 §3.5.2"""
     part = open_private(private, _key(caller))
-    if part.seq_number is None and part.timestamp is None:
-        raise KdcError(KrbCode.BADORDER, "the words have neither a number nor a time")
-    if part.seq_number is not None and part.seq_number != (caller.authenticator.seq_number or 0):
+    # libkrb5 numbers from 0, and leaves a 0 out.
+    numbered = part.seq_number is not None or part.timestamp is None
+    if numbered and (part.seq_number or 0) != (caller.authenticator.seq_number or 0):
         raise KdcError(KrbCode.BADORDER, "the words have another number than the authenticator")
     if part.timestamp is not None and abs(part.timestamp - now) > skew:
         raise KdcError(KrbCode.SKEW, f"the words are of {part.timestamp - now:+.0f} s")
