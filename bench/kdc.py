@@ -77,7 +77,8 @@ def _measure(running: dict[str, kdcs.Running], exchange: str, window: int, secon
     )
     if outcome.refused:
         raise ValueError(f"{name} refused {outcome.refused} of {exchange}: {outcome.complaint}")
-    return costs.sample(outcome.done, seconds=outcome.seconds, lost=outcome.lost, extra={"size": float(outcome.size)})
+    extra = {"size": float(outcome.size), "start": kdc.start}
+    return costs.sample(outcome.done, seconds=outcome.seconds, lost=outcome.lost, extra=extra)
 
 
 def _report(found: Results, options: argparse.Namespace) -> str:
@@ -91,6 +92,7 @@ def _report(found: Results, options: argparse.Namespace) -> str:
         "requests/s",
         "octets",
         "lost",
+        "start s",
         "disturbed",
     ]
     rows = [
@@ -103,6 +105,7 @@ def _report(found: Results, options: argparse.Namespace) -> str:
             count(one.rate),
             f"{one.extra('size'):.0f}",
             str(one.lost),
+            f"{one.extra('start'):.2f}",
             f"{one.disturbed}/{len(one.samples)}",
         ]
         for (size, exchange), group in found.items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -21,7 +22,6 @@ from typing import Any
 
 from bossa import __version__, opening
 from bossa.admin import banner
-from bossa.admin.dispatch import answer as answer_call
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
 from bossa.admin.locate import KDC_PORT, KPASSWD_PORT, keep_realm_records
@@ -34,6 +34,7 @@ from bossa.directory.changes import ADMIN
 from bossa.dns.names import to_text
 from bossa.files import atomic
 from bossa.net import control, notify
+from bossa.net.frames import Reply
 from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
 from bossa.observe import log
@@ -122,7 +123,7 @@ class Server:
         await self._found_realm()
         self._standing = Standing(names.parts(), tickets.parts() if tickets is not None else None, self._started)
         names.warn_of_rules()
-        calls = await control.serve(self._ground.data, lambda call: answer_call(office, call))
+        calls = await control.serve(self._ground.data, self._answer_call)
         self._ground.exits.push_async_callback(calls.close)
         self._warn_of_domain()
         self._greet()
@@ -183,9 +184,16 @@ class Server:
         self._ground.close_at_end(sockets)
         return sockets
 
+    async def _answer_call(self, call: control.Call) -> Reply:
+        """Answer on the control socket; the verbs take some 30 ms to load, for which no question of a client waits."""
+        from bossa.admin.dispatch import answer
+
+        return await answer(self._office, call)
+
     async def _start_slow(self) -> None:
-        """Load what no answer waits for: the log's library and the web page."""
+        """Load what no answer waits for: the operator's verbs, the log's library and the web page."""
         settings = self._settings
+        await asyncio.to_thread(importlib.import_module, "bossa.admin.dispatch")
         await asyncio.to_thread(log.start, settings.log.format, settings.log.level)
         self._standing.read_metrics()
         if self._web:

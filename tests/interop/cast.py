@@ -64,10 +64,10 @@ def service_key(domain: Domain, name: str, *further: str) -> Key:
     return key_in(domain.directory.add_service(name, *further), name)
 
 
-def key_in(keytab: Path, name: str, enctype: int = Enctype.AES256_SHA1) -> Key:
+def key_in(keytab: Path, name: str, *, realm: str = REALM) -> Key:
     """Return a service's newest key of one type."""
-    keys = Keytab.decode(keytab.read_bytes()).keys(PrincipalName.parse(name), REALM)
-    return next(key for _, key in keys if key.enctype == enctype)
+    keys = Keytab.decode(keytab.read_bytes()).keys(PrincipalName.parse(name), realm)
+    return next(key for _, key in keys if key.enctype == Enctype.AES256_SHA1)
 
 
 def code(action: Callable[[], object]) -> KrbCode | None:

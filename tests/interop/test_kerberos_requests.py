@@ -1,22 +1,29 @@
 """Requests to a live KDC that are not what they should be, whatever they are for: names, checksums, types, sizes.
 
-Traps 8, 9, 14, 22, 26 and 28 to 32 of the list that bossa keeps.
+Traps 8, 9, 14, 22 and 26 to 31 of the list that bossa keeps.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
 
+from bossa.krb.armor import challenge
+from bossa.krb.client import Setting
+from bossa.krb.client.armored import arm, make_armor
+from bossa.krb.credential import Credential, Times
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions
-from bossa.krb.messages import AuthData, CheckSum, encode_authorization_data
+from bossa.krb.messages import AS_REQ, AuthData, CheckSum, KdcReq, encode_authorization_data
+from bossa.krb.names import PrincipalName
 from bossa.krb.ticket import lock
 from bossa.krb.usages import Usage
 from bossa.testing.tickets import Kdc, Refused, body, tgs_request
 from tests.interop import forgery
-from tests.interop.cast import ALIAS, ANY, CLASSIC, OTHER, PLAIN, TARGET, USER, Cast, code
+from tests.interop.cast import ALIAS, ANY, CLASSIC, OTHER, PASSWORD, PLAIN, SENSITIVE, TARGET, USER, Cast, code
 from tests.interop.s4u import REALM, act
 
 
@@ -118,3 +125,23 @@ def test_trap_26_realms_are_compared_to_the_letter(cast: Cast, name: str, realm:
     """RFC 4120 §6.1"""
     kdc = Kdc(realm, cast.kdc.port)
     assert code(lambda: kdc.ticket(cast.held[PLAIN], name)) is not None
+
+
+def test_trap_27_what_is_inside_the_armor_counts(cast: Cast) -> None:
+    """RFC 6113 §5.4.2: outside stands another client and another service; the ticket is what the inside asks for."""
+    setting = Setting(time.time(), os.urandom)
+    held = cast.held[PLAIN]
+    times = Times(held.part.authtime, 0, held.part.endtime)
+    tgt = Credential(
+        held.client, REALM, held.ticket.sname, REALM, held.ticket.encode(), held.part.key, held.part.flags, times
+    )
+    armor = make_armor(tgt, setting)
+    key = cast.kdc.password_key(USER, PASSWORD)
+    inner = body(REALM, f"krbtgt/{REALM}", cname=PrincipalName.parse(USER))
+    outer = replace(inner, cname=PrincipalName.parse(SENSITIVE), sname=PrincipalName.parse(TARGET))
+    proof = challenge(armor.key, key, setting.now, os.urandom(16))
+    inside = arm(armor, inner, (proof,), outer.encode(), setting)
+    got = cast.kdc.ask(KdcReq(AS_REQ, (inside,), outer).encode())
+    assert (got.cname.text, got.ticket.sname.text) == (USER, f"krbtgt/{REALM}")
+    other = replace(outer, nonce=outer.nonce ^ 1)
+    assert code(lambda: cast.kdc.ask(KdcReq(AS_REQ, (inside,), other).encode())) is KrbCode.MODIFIED

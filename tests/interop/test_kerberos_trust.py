@@ -13,7 +13,7 @@ from bossa.krb.flags import KdcOptions
 from bossa.testing.domain import Domain
 from bossa.testing.kerberos import Seat
 from bossa.testing.tickets import Kdc
-from tests.interop import cast, s4u
+from tests.interop import cast, forgery, s4u
 from tests.interop.cast import PASSWORD
 
 SECRET = "what two administrators tell each other"
@@ -146,3 +146,23 @@ def test_users_are_refused_at_once_when_the_trust_ends(pair: Pair) -> None:
         seat.fails("kvno", "HTTP/late.other.test@OTHER.TEST")
     finally:
         pair.there.directory.trust("BOSSA.TEST", SECRET, suffixes=("bossa.test",))
+
+
+@pytest.mark.parametrize("told", ["the right one", "another", "none"])
+def test_trap_25_a_pac_says_of_its_user_what_its_realm_may_say(pair: Pair, told: str) -> None:
+    """CVE-2020-25719: SIDs of the trusted domain alone, none without knowing it, and no user with others."""
+    sid = pair.here.directory.show("alice").sid.rpartition("-")[0]
+    known = {"the right one": sid, "another": "S-1-5-21-1-2-3", "none": ""}[told]
+    pair.there.directory.distrust("BOSSA.TEST")
+    pair.there.directory.trust("BOSSA.TEST", SECRET, sid=known, suffixes=("bossa.test",))
+    here, there = Kdc("BOSSA.TEST", pair.here.kdc_port), Kdc("OTHER.TEST", pair.there.kdc_port)
+    held = here.sign_in("alice", here.password_key("alice", PASSWORD))
+    header = here.ticket(held, "krbtgt/OTHER.TEST")
+    if told == "another":
+        assert cast.code(lambda: there.ticket(header, FILES)) is KrbCode.TGT_REVOKED
+        return
+    got = there.ticket(header, FILES)
+    key = cast.key_in(pair.files, FILES, realm="OTHER.TEST")
+    found = forgery.buffers(forgery.pac(forgery.opened(got.ticket, key)))
+    assert (forgery.LOGON_INFO in found) is (told == "the right one")
+    assert {forgery.SERVER, forgery.KDC, forgery.TICKET, forgery.FULL, forgery.CLIENT_INFO} <= set(found)

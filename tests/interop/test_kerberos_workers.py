@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_tickets_come_over_udp_and_tcp_and_are_counted(domain_factory: DomainFac
     time.sleep(1.2)
     told = status(domain)
     assert (told["initial"], told["further"], told["refused"]) == (2, 2, 0)
+    with urllib.request.urlopen(f"http://{domain.address}:{domain.web_port}/metrics", timeout=5) as answer:
+        metrics = answer.read().decode()
+    for line in (
+        'bossa_krb_tickets_total{exchange="AS"} 2.0',
+        'bossa_krb_tickets_total{exchange="TGS"} 2.0',
+        f"bossa_krb_workers {float(workers)}",
+        f"bossa_krb_accounts {float(told['accounts'])}",
+    ):
+        assert line in metrics
 
 
 def test_a_request_that_comes_again_counts_as_one_wrong_password(domain_factory: DomainFactory) -> None:
@@ -319,3 +329,22 @@ def test_a_port_of_the_realm_that_somebody_holds_is_named(domain_factory: Domain
         refused = domain.run("up", "--port-base", str(domain.port_base))
     assert refused.returncode != 0
     assert f"cannot listen on 127.0.0.1:{domain.port_base + SERVICES['kpasswd']}" in refused.stderr
+
+
+def test_who_listens_everywhere_changes_passwords_too(domain_factory: DomainFactory) -> None:
+    """The reply of RFC 3244 names the address that was asked, which only each request can tell."""
+    domain = domain_factory(config_toml='[listen]\naddresses = ["0.0.0.0"]\n')
+    alice = alice_of(domain)
+    assert alice.change_password(PASSWORD, NEW).code == SUCCESS
+    assert alice.change_password(NEW, PASSWORD, tcp=True).code == SUCCESS
+
+
+def test_a_realm_whose_master_key_is_gone_is_not_served_under_a_new_one(domain_factory: DomainFactory) -> None:
+    domain = domain_factory()
+    domain.run("key", "remove", domain.admin_key.name, check=True)
+    domain.stop()
+    (domain.data / "master.key").unlink()
+    for _ in range(2):
+        refused = domain.run("up", "--port-base", str(domain.port_base))
+        assert refused.returncode != 0
+        assert "put back the master.key that belongs to this data directory" in refused.stderr

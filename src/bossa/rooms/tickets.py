@@ -99,7 +99,6 @@ class TicketRoom:
 
     accounts: Accounts
     _lockouts: Lockouts
-    _workers: TicketWorkers
     _tcp: tcp.TcpServer
     _passwords_tcp: tcp.TcpServer
 
@@ -108,15 +107,24 @@ class TicketRoom:
         self._sockets = sockets
         self._rows = RealmRows(ground.engine)
         self._counts: Counter[str] = Counter()
+        # None as long as nobody has to hear of changes.
+        self._told: TicketWorkers | None = None
+
+    @property
+    def _workers(self) -> TicketWorkers:
+        assert self._told is not None, "it has been prepared"
+        return self._told
 
     def load(self) -> None:
-        """Read the realm."""
+        """Read the realm; raises Unsealable when its keys are under another master key."""
         realm = opening.load_realm(self._rows, self._ground.seal)
+        if realm.is_founded:
+            realm.krbtgt.key_set()
         self.accounts = Accounts(realm, self._rows, self._publish)
         self._ground.exits.push_async_callback(self.accounts.close)
 
     def _publish(self, items: Sequence[Item]) -> Awaitable[None] | None:
-        return self._workers.publish(items) if hasattr(self, "_workers") else None
+        return self._told.publish(items) if self._told is not None else None
 
     async def found(self, office: Office) -> None:
         """Make the realm if there is none, and let clients find it."""
@@ -143,7 +151,7 @@ class TicketRoom:
         settings = kdc_settings(ground.settings)
         self._lockouts = Lockouts(self.accounts, settings.lockout, time.time)
         workers, count = self._sockets.datagrams, ground.settings.kerberos.workers
-        self._workers = TicketWorkers(workers, count, self._datagram, self.accounts)
+        self._told = TicketWorkers(workers, count, self._datagram, self.accounts)
         self._workers.trust((ground.data / MASTER_KEY).read_bytes())
         self._workers.use(settings)
         framing = tcp.Framing(4, LONGEST, lambda: self.owner.too_long())

@@ -27,6 +27,10 @@ class Directory:
         """Change an account: ``set("alice", sensitive=True)``, ``set("bob", expires="2030-01-31")``."""
         call(self._data, users.user_set, users.UserSet(name=name, **fields))
 
+    def show(self, name: str) -> users.UserShown:
+        """Return all of an account but its keys."""
+        return call(self._data, users.user_show, users.UserNamed(name))
+
     def set_password(self, name: str, password: str, *, must_change: bool = False) -> None:
         """Give an account a new password."""
         args = users.UserPassword(name=name, password=password, must_change=must_change)

@@ -46,7 +46,7 @@ def krb5_conf(places: Sequence[Place], *libdefaults: str) -> str:
         "forwardable": "true",
         "kdc_timesync": "0",
     }
-    given = dict(line.replace(" ", "").split("=", 1) for line in libdefaults)
+    given = dict(line.split(" = ", 1) for line in libdefaults)
     lines = ["[libdefaults]", *(f"  {name} = {value}" for name, value in (own | given).items())]
     lines += ["[realms]", *(line for place in places for line in place.realm_lines())]
     lines += ["[domain_realm]", *(line for place in places for line in place.domain_lines())]
@@ -62,15 +62,20 @@ class Seat:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What MIT's and Heimdal's libraries are told by the environment."""
+        """What the libraries of MIT and Heimdal are told by the environment."""
         return {
             "KRB5_CONFIG": str(self.config),
             "KRB5CCNAME": f"FILE:{self.ccache}",
-            # Each cache has a log of what the library tried: what a failed test should show.
+            # What the library tried: what a failed test should show.
             "KRB5_TRACE": f"{self.ccache}.trace",
             "LC_ALL": "C",
             "TZ": "UTC",
         }
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which MIT's programs work from this seat."""
+        return environment() | self.variables
 
     def run(
         self, name: str, *words: str, text: str | None = None, check: bool = True, heimdal: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from bossa.testing.bench.servers import free_port, spawn
@@ -126,6 +127,23 @@ class MitRealm:
         """Make a principal with random keys, and write them."""
         self.kadmin(f"addprinc -randkey {name}", f"ktadd -k {file} {name}")
         return file
+
+    def add_like(self, pattern: str, names: Iterable[str]) -> None:
+        """Make many principals with the keys of one that is there, before the KDC is started.
+
+        By way of a dump: kadmin.local takes some milliseconds for each.
+        """
+        dump = self.home / "dump"
+        self._run("kdb5_util", "-r", self.realm, "dump", str(dump))
+        whole = f"{pattern}@{self.realm}"
+        (line,) = [one for one in dump.read_text().splitlines() if one.split("\t")[6:7] == [whole]]
+        kind, base, _, *counts_name_and_rest = line.split("\t")
+        counts, rest = counts_name_and_rest[:3], counts_name_and_rest[4:]
+        with dump.open("a") as file:
+            for name in names:
+                principal = f"{name}@{self.realm}"
+                file.write("\t".join([kind, base, str(len(principal)), *counts, principal, *rest]) + "\n")
+        self._run("kdb5_util", "-r", self.realm, "load", str(dump))
 
     def seat(self, name: str) -> Seat:
         """Return a place at which a user of this realm alone signs in."""

@@ -75,18 +75,18 @@ class Kdc:
     realm: str
     port: int
 
-    def exchange(self, message: bytes, *, udp: bool = False) -> bytes:
-        """Send octets and return those that come back."""
+    def exchange(self, message: bytes, *, udp: bool = False, timeout: float = _TIMEOUT_SECONDS) -> bytes:
+        """Send octets and return those that come back; raises TimeoutError."""
         if not udp:
-            return self._stream(message)
+            return self._stream(message, timeout)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(_TIMEOUT_SECONDS)
+            client.settimeout(timeout)
             client.sendto(message, (ADDRESS, self.port))
             return client.recv(65535)
 
-    def _stream(self, message: bytes) -> bytes:
+    def _stream(self, message: bytes, timeout: float) -> bytes:
         """Four octets of length before each message.  RFC 4120 §7.2.2"""
-        with socket.create_connection((ADDRESS, self.port), _TIMEOUT_SECONDS) as client:
+        with socket.create_connection((ADDRESS, self.port), timeout) as client:
             client.sendall(len(message).to_bytes(4, "big") + message)
             with client.makefile("rb") as stream:
                 return stream.read(int.from_bytes(stream.read(4), "big"))

@@ -23,6 +23,7 @@ from bossa.admin.status import (
     Service,
     StatusReport,
     StoreStatus,
+    TicketStatus,
     UpstreamStatus,
     WorkerStatus,
     ZoneStatus,
@@ -264,13 +265,17 @@ def test_status_shows_the_server_and_fails_when_it_is_unwell(
     assert "2 answers, 5.0 kB of 1.0 MB, 75% of questions found" in out
     assert json.loads(run("status", "--json")[1])["pid"] == 7
 
+    assert "accounts" not in out
+
     async def unwell() -> StatusReport:
-        return report(tmp_path / "data", store=StoreStatus(failing="no space"))
+        tickets = TicketStatus(accounts=3, initial=12, further=34, refused=5)
+        return report(tmp_path / "data", store=StoreStatus(failing="no space"), tickets=tickets)
 
     monkeypatch.setattr(office, "status", unwell)
     code, out, _ = run("status")
     assert code == 1
     assert "✗ The store cannot write: no space." in out
+    assert "3 accounts, 12 initial, 34 further, 5 refused, no workers" in out
 
 
 def test_check_fails_where_nobody_answers(office: Office, run: Run) -> None:

@@ -12,6 +12,7 @@ from bossa.admin.status import (
     Service,
     StatusReport,
     StoreStatus,
+    TicketStatus,
     UpdateCounts,
     UpstreamStatus,
     WorkerStatus,
@@ -39,6 +40,13 @@ REPORT = StatusReport(
     queries=98765,
     updates=UpdateCounts(accepted=12, refused=3),
     store=StoreStatus(size=4096, free=10**10, last_backup=0.0),
+    tickets=TicketStatus(
+        accounts=100_000,
+        initial=1234,
+        further=5678,
+        refused=9,
+        workers=(WorkerStatus(number=0, pid=4714, revision=3, behind=1),),
+    ),
     upstreams=(
         UpstreamStatus(rule="", address="192.0.2.53:53", rtt=0.0123, queries=1234),
         UpstreamStatus(rule="corp.example", address="[2001:db8::53]:53"),
@@ -101,6 +109,9 @@ def test_the_page_tells_how_the_server_is():
         "0 4712 17 –",
         "the rest 192.0.2.53:53 healthy 12.3 ms 1 234 0",
         "corp.example [2001:db8::53]:53 not asked yet – 0 0",
+        "KDC workers",
+        "0 4714 3 1",
+        "100 000 accounts; since the start 1 234 initial tickets, 5 678 further ones, 9 requests refused.",
         "bossa 0.1.0, process 4711, data in /srv/data",
     ):
         assert words in text
@@ -156,16 +167,23 @@ def test_trouble_is_told_on_the_page_and_by_the_health_check():
     assert "No space left" in health.text
 
 
+def test_a_worker_of_the_kdc_that_is_behind_is_trouble():
+    tickets = TicketStatus(workers=(WorkerStatus(number=1, pid=4715, revision=15, behind=200),))
+    report = msgspec.structs.replace(REPORT, tickets=tickets)
+    assert report.troubles == ("KDC worker 1 (pid 4715) is 200 changes behind.",)
+
+
 def test_a_worker_a_few_changes_behind_is_no_trouble():
     report = msgspec.structs.replace(REPORT, workers=(WorkerStatus(number=0, pid=4712, revision=15, behind=2),))
     assert ask("/healthz", report=report).status_code == 200
 
 
 def test_a_server_with_nothing_has_a_page():
-    report = msgspec.structs.replace(REPORT, services=(), zones=(), workers=())
+    report = msgspec.structs.replace(REPORT, services=(), zones=(), workers=(), tickets=None)
     text, _ = text_of(ask(report=report).text)
     assert "No zones yet" in text
     assert "the owner process answers alone" in text
+    assert "KDC" not in text
 
 
 def test_more_zones_than_people_read_are_counted():

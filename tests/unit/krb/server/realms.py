@@ -55,12 +55,13 @@ class MemoryStore:
 class House:
     """Accounts with such a store; ``told`` is what workers were given, ``lag`` what they have to wait for."""
 
-    def __init__(self, *items: Item) -> None:
+    def __init__(self, *items: Item, realm: Realm | None = None) -> None:
         self.store = MemoryStore()
         self.told: list[Item] = []
         self.lag: Awaitable[None] | None = None
-        realm = Realm(lambda purpose, sealed: KeySet())
-        realm.apply([rows.info_item(INFO), *items])
+        if realm is None:
+            realm = Realm(lambda purpose, sealed: KeySet())
+            realm.apply([rows.info_item(INFO), *items])
         self.accounts = Accounts(realm, self.store, self._publish)
         self.realm = realm
 
