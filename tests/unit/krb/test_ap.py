@@ -12,7 +12,7 @@ from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.ticket import OpenTicket, lock, open
 from bossa.krb.usages import Usage
 from bossa.wire import WireError
-from tests.unit.krb.wire_specimens import (
+from tests.unit.krb.specimens import (
     ALICE,
     BOB,
     CONFOUNDER,

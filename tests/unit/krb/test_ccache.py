@@ -10,7 +10,7 @@ from bossa.krb.credential import Credential, Times
 from bossa.krb.messages import EncryptionKey
 from bossa.krb.names import PrincipalName
 from bossa.wire import WireError
-from tests.unit.krb.wire_specimens import ALICE, REALM, SESSION, TGS, ticket
+from tests.unit.krb.specimens import ALICE, REALM, SESSION, TGS, ticket
 
 TGT = Credential(
     ALICE, REALM, TGS, REALM, ticket().encode(), EncryptionKey(18, SESSION.octets), 0x40E10000, Times(1, 2, 3, 4)

@@ -27,7 +27,7 @@ from bossa.krb.padata import KrbFastArmor, KrbFastArmoredReq, KrbFastReq, PaType
 from bossa.krb.ticket import lock, wire_key
 from bossa.krb.usages import Usage
 from bossa.wire import WireError
-from tests.unit.krb.wire_specimens import (
+from tests.unit.krb.specimens import (
     ALICE,
     BOB,
     BODY,

@@ -28,7 +28,7 @@ from bossa.krb.messages.basic import FLAGS, HostAddress
 from bossa.krb.names import PrincipalName
 from bossa.wire import WireError
 from bossa.wire.der import BIT_STRING, INT32, tlv
-from tests.unit.krb.wire_specimens import ALICE, BODY, REALM, TGS, as_req, tgs_req, ticket
+from tests.unit.krb.specimens import ALICE, BODY, REALM, TGS, as_req, tgs_req, ticket
 
 h = bytes.fromhex
 

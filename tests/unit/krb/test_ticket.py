@@ -7,7 +7,7 @@ from bossa.krb.messages import Ticket
 from bossa.krb.ticket import held_key, lock, open, seal, wire_key
 from bossa.krb.usages import Usage
 from bossa.wire import WireError
-from tests.unit.krb.wire_specimens import CONFOUNDER, KDC_KEY, OTHER, REALM, SESSION, TGS, part, ticket
+from tests.unit.krb.specimens import CONFOUNDER, KDC_KEY, OTHER, REALM, SESSION, TGS, part, ticket
 
 
 def test_a_ticket_opens_with_its_services_key():
