@@ -10,12 +10,11 @@ import pytest
 from bossa.crypto.enctypes import Key, random_key
 from bossa.directory.changes import remove_account
 from bossa.krb import ap
-from bossa.krb.client.password import ChangePasswdData
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import TicketFlags
 from bossa.krb.kdc.settings import KdcSettings
 from bossa.krb.kpasswd import CHANGE, SET, ChangeRequest, NotChanged, Replying, Result, Said, read, refused, reply
-from bossa.krb.messages import Authenticator, EncKrbPrivPart, EncryptionKey, HostAddress, KrbError
+from bossa.krb.messages import Authenticator, ChangePasswdData, EncKrbPrivPart, EncryptionKey, HostAddress, KrbError
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.private import open_private, seal_private
 from bossa.krb.usages import Usage

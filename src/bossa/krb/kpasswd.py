@@ -22,12 +22,11 @@ from bossa.directory.realm import Realm
 from bossa.krb import ap
 from bossa.krb import ticket as tickets
 from bossa.krb.ap import Verified
-from bossa.krb.client.password import ChangePasswdData
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import TicketFlags
 from bossa.krb.kdc.clients import check_account
 from bossa.krb.kdc.settings import KdcSettings
-from bossa.krb.messages import ApReq, EncKrbPrivPart, HostAddress, KrbError, Ticket
+from bossa.krb.messages import ApReq, ChangePasswdData, EncKrbPrivPart, HostAddress, KrbError, Ticket
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.private import open_private, seal_private
 from bossa.krb.ticket import OpenTicket
