@@ -314,6 +314,13 @@ def test_an_enterprise_name_becomes_the_accounts_own() -> None:
     assert granted(asked=asked).cname == ALICE_NAME
 
 
+@pytest.mark.parametrize(("asked", "cname"), [("al", "al"), ("alice", "alice"), ("ALICE", "alice"), ("Al", "alice")])
+def test_a_name_of_the_users_own_is_kept_and_another_spelling_put_right(asked: str, cname: str) -> None:
+    user = principal(realm(changed(ALICE, names=("al",))), "alice")
+    grant = granted(user=user, asked=S4uUser(name(asked), REALM))
+    assert grant.cname == name(cname) and named(grant.pac).name == cname
+
+
 # Trap 23: across realms.
 
 
