@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, is_dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bossa.krb.ccache import CredentialCache
@@ -18,7 +18,8 @@ from bossa.wire.layout import Message
 from tests.props.krb_messages import MESSAGES, int32, maybe, octets, some, texts, uint32
 
 KINDS = pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
-FEW = settings(max_examples=40)  # of each of forty kinds
+# Of each of forty kinds; how long one takes says only how busy the machine is.
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("kind", FILES, ids=lambda kind: kind.__name__)
+@FEW
 @given(data=st.data())
 def test_a_file_is_read_as_it_was_written(kind, data):
     value = data.draw(FILES[kind])
@@ -121,6 +123,7 @@ def test_a_file_is_read_as_it_was_written(kind, data):
 
 
 @pytest.mark.parametrize("kind", FILES, ids=lambda kind: kind.__name__)
+@FEW
 @given(data=st.data())
 def test_a_broken_file_is_refused_or_read_as_what_it_says(kind, data):
     broken = bytearray(data.draw(FILES[kind]).encode())

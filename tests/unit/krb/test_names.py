@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bossa.krb.names import NameType, PrincipalName, krbtgt, split
@@ -44,6 +44,7 @@ def test_the_ticket_granting_service_is_named_after_the_realm():
     assert krbtgt("B.T") == (NameType.SRV_INST, ("krbtgt", "B.T")) and krbtgt("B.T").text == "krbtgt/B.T"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=4).map(tuple))
 def test_what_was_written_is_read(parts):
     assert PrincipalName.parse(PrincipalName(NameType.PRINCIPAL, parts).text).parts == parts

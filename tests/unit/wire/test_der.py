@@ -4,7 +4,7 @@ import calendar
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bossa.wire import WireError
@@ -156,6 +156,7 @@ def test_a_sequence_whose_value_runs_past_it_is_refused():
             read(sequence_of(INT32, most=9), h(octets))
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=253402300799))
 def test_a_time_is_that_of_the_calendar(seconds):
     octets = TIME.encode(seconds)
@@ -201,6 +202,7 @@ def test_the_29th_of_february_is_where_it_belongs():
         assert read(TIME, TIME.encode(calendar.timegm((*day, 1, 2, 3)))) == calendar.timegm((*day, 1, 2, 3))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_whatever_comes_only_a_wire_error_is_raised(octets):
     for codec in (BOOL, INT32, OCTETS, STRING, TIME, sequence_of(INT32, 9), explicit(0xA0, STRING), RAW):
