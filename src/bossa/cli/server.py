@@ -23,6 +23,8 @@ from bossa.cli.options import Data, Json
 
 _SIGNS = {"ok": "✓", "warning": "!", "failed": "✗"}
 _DNS = "dns"
+# Where a shell that took our exports keeps its tickets.
+_TICKETS = "tickets"
 _KDC = "kerberos"
 
 
@@ -208,6 +210,8 @@ def env(*, data: Data, json: Json = False) -> None:
         values["BOSSA_ADMIN_KEY"] = str((data / ADMIN_FILE).absolute())
     if (data / KRB5_CONF).exists():
         values["KRB5_CONFIG"] = str((data / KRB5_CONF).absolute())
+        # The user's tickets of other realms stay where they are.
+        values["KRB5CCNAME"] = f"FILE:{(data / _TICKETS).absolute()}"
     try:
         values |= _server_values(_status(data))
     except Failure as e:

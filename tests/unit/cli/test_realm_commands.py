@@ -263,9 +263,11 @@ def test_no_verb_takes_a_secret_as_an_argument(run: Run) -> None:
 
 
 def test_env_tells_programs_where_krb5_conf_is(run: Run, tmp_path: Path) -> None:
-    assert "KRB5_CONFIG" not in run("env")[1]
+    assert "KRB5" not in run("env")[1]
     write_krb5_conf(tmp_path / "data", "bossa.test", "BOSSA.TEST", Place(("127.0.0.1",), 10000))
-    assert f"export KRB5_CONFIG={tmp_path}/data/krb5.conf\n" in run("env")[1]
+    told = run("env")[1]
+    assert f"export KRB5_CONFIG={tmp_path}/data/krb5.conf\n" in told
+    assert f"export KRB5CCNAME=FILE:{tmp_path}/data/tickets\n" in told
 
 
 def test_a_backup_brings_the_realm_and_the_first_password_back(run: Run, tmp_path: Path) -> None:
