@@ -97,7 +97,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(run: Run, t
             # The terminal is gone with the command.
             pass
         finally:
-            child.wait(10)
+            child.wait(60)
             os.close(main)
         return seen.decode()
 
