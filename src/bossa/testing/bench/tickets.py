@@ -1,8 +1,8 @@
 """Requests for tickets as a load: prepared beforehand, no two alike, sent over UDP with so many under way.
 
 A KDC that remembers packets (MIT's does) answers none of them from memory.  Ten
-services are asked for with each ticket-granting ticket, as a user's day does
-it; these tickets are fetched beforehand too.
+services are asked for with each ticket-granting ticket unless another number is
+given, as a user's day does it; these tickets are fetched beforehand too.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class Users:
         for name, key in itertools.islice(itertools.cycle(self.keys.items()), number):
             yield as_request(self.realm, PrincipalName.parse(name), (timestamp(key, now),)), key
 
-    def asks(self, port: int, number: int) -> list[bytes]:
-        """Return TGS-REQs, with tickets that are fetched for them."""
+    def asks(self, port: int, number: int, each: int = A_TICKET) -> list[bytes]:
+        """Return TGS-REQs, ``each`` with one ticket, with tickets that are fetched for them."""
         services = itertools.cycle(self.services)
-        held = self._held(port, -(-number // A_TICKET))
-        return [tgs_request(one, body(self.realm, next(services))) for one in in_turn(held)]
+        held = self._held(port, -(-number // each))
+        return [tgs_request(one, body(self.realm, next(services))) for one in in_turn(held, each)]
 
     def _held(self, port: int, number: int) -> list[Held]:
         """Sign in so many times.  One request at a time: a reply does not say which it answers."""
@@ -83,10 +83,10 @@ class Users:
         return opened(KdcRep.decode(client.recv(65535)), key, Usage.AS_REP)
 
 
-def in_turn(held: Sequence[T]) -> Iterator[T]:
-    """Yield each one ten times: some users are there at once, one after the other, then come the next."""
+def in_turn(held: Sequence[T], each: int = A_TICKET) -> Iterator[T]:
+    """Yield each one so many times: some users are there at once, one after the other, then come the next."""
     for start in range(0, len(held), AT_ONCE):
-        for _ in range(A_TICKET):
+        for _ in range(each):
             yield from held[start : start + AT_ONCE]
 
 
