@@ -1,9 +1,11 @@
 """Where a ticket is for: the account or the trust behind a name, and the key that seals tickets to it.
 
 RFC 4120 §3.1.3, §3.3.3 and §7.3, RFC 6806 §6 and §8.  The ticket says the
-name that the client asked for; names are put right only for a client that
-asks for it.  Nobody gets a ticket under a user's key, which is made from a
-password and could be guessed at (user-to-user is there for that).
+name that the client asked for, in its spelling, which is all that libkrb5
+takes; a client that lets us put names right finds the account in another
+letter case too.  Only a realm's name is put right.  Nobody gets a ticket under a
+user's key, which is made from a password and could be guessed at
+(user-to-user is there for that).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from bossa.crypto.enctypes import Key
 from bossa.directory.account import CHANGEPW, KRBTGT, Kind
 from bossa.directory.realm import OpenTrust, Principal, Realm, Version
 from bossa.krb.errors import KdcError, KrbCode
-from bossa.krb.kdc.clients import is_ours, own_name
+from bossa.krb.kdc.clients import is_ours
 from bossa.krb.kdc.turn import Turn
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 
@@ -53,7 +55,7 @@ def find_server(realm: Realm, name: PrincipalName, *, fold: bool) -> Server | No
     found = realm.find(name.text, fold=fold)
     if found is None or found.account.kind is Kind.KRBTGT:
         return None
-    return _server(_name(found, name, fold=fold), found.versions, principal=found)
+    return _server(name, found.versions, principal=found)
 
 
 def get_server(turn: Turn, name: PrincipalName | None, *, fold: bool) -> Server:
@@ -98,14 +100,6 @@ def to_trust(trust: OpenTrust) -> Server | None:
     """Return the way to a trusted realm; None where our users may not go.  RFC 4120 §7.3"""
     versions = trust.leaving
     return _server(krbtgt(trust.trust.realm), versions, trust=trust) if versions else None
-
-
-def _name(found: Principal, asked: PrincipalName, *, fold: bool) -> PrincipalName:
-    account = found.account
-    if not fold or asked.text == account.name or asked.text in account.names:
-        return asked
-    spelled = next((one for one in account.names if one.casefold() == asked.text.casefold()), None)
-    return PrincipalName(NameType.SRV_INST, tuple(spelled.split("/"))) if spelled else own_name(account)
 
 
 def _server(

@@ -37,10 +37,10 @@ def found(site: Site, asked: PrincipalName, *, fold: bool = False) -> Server:
     [
         (name(WEB), False, WEB),
         (name("HTTP/www.bossa.test"), True, "HTTP/www.bossa.test"),
-        (name("http/web.bossa.test"), True, WEB),
-        (name("HTTP/WWW.BOSSA.TEST"), True, "HTTP/www.bossa.test"),
+        (name("http/web.bossa.test"), True, "http/web.bossa.test"),
+        (name("HTTP/WWW.BOSSA.TEST"), True, "HTTP/WWW.BOSSA.TEST"),
         (name("alice"), False, "alice"),
-        (name("ALICE"), True, "alice"),
+        (name("ALICE"), True, "ALICE"),
         (krbtgt("BOSSA.TEST"), False, "krbtgt/BOSSA.TEST"),
         (krbtgt("bossa"), True, "krbtgt/BOSSA.TEST"),
         (krbtgt("OTHER.TEST"), False, "krbtgt/OTHER.TEST"),
