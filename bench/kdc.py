@@ -15,7 +15,7 @@ from bossa.testing.bench.figures import Figures, Sample, count, table
 from bossa.testing.bench.rounds import compare
 
 # Messages to prepare for a second: more than the fastest KDC answers.
-MESSAGES = 12_000
+MESSAGES = {"as": 12_000, "tgs": 8_000}
 EXCHANGES = {"as": AS_REP, "tgs": TGS_REP}
 SERVERS = ("bossa", "mit", "tuned")
 
@@ -38,6 +38,9 @@ def _options(rest: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--accounts", default="20", help="sizes of realms (%(default)s)")
     parser.add_argument("--exchanges", default="as,tgs", help="what is asked for (%(default)s)")
     parser.add_argument("--window", type=int, default=tickets.WINDOW, help="requests under way (%(default)s)")
+    parser.add_argument(
+        "--each", type=int, default=tickets.A_TICKET, help="services asked for with one ticket (%(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of one measurement")
     parser.add_argument("--json", action="store_true")
@@ -63,22 +66,29 @@ def _start(name: str, home: Path, size: int) -> kdcs.Starting:
 
 
 def _compare(running: dict[str, kdcs.Running], exchange: str, options: argparse.Namespace) -> list[Figures]:
-    measure = partial(_measure, running, exchange, options.window)
+    measure = partial(_measure, running, exchange, options)
     for name in running:
         measure(1, name)
     return compare(list(running), options.rounds, partial(measure, options.seconds))
 
 
-def _measure(running: dict[str, kdcs.Running], exchange: str, window: int, seconds: int, name: str) -> Sample:
-    kdc, number = running[name], MESSAGES * seconds
-    asked = kdc.users.sign_ins(number) if exchange == "as" else kdc.users.asks(kdc.port, number)
+def _measure(
+    running: dict[str, kdcs.Running], exchange: str, options: argparse.Namespace, seconds: int, name: str
+) -> Sample:
+    kdc = running[name]
+    asked = _messages(kdc, exchange, seconds, options.each)
     outcome, costs = machine.watch(
-        kdc.pinned(), lambda: tickets.run(kdc.port, asked, seconds, EXCHANGES[exchange], window)
+        kdc.pinned(), lambda: tickets.run(kdc.port, asked, seconds, EXCHANGES[exchange], options.window)
     )
     if outcome.refused:
         raise ValueError(f"{name} refused {outcome.refused} of {exchange}: {outcome.complaint}")
     extra = {"size": float(outcome.size), "start": kdc.start}
     return costs.sample(outcome.done, seconds=outcome.seconds, lost=outcome.lost, extra=extra)
+
+
+def _messages(kdc: kdcs.Running, exchange: str, seconds: int, each: int) -> list[bytes]:
+    number = MESSAGES[exchange] * seconds
+    return kdc.users.sign_ins(number) if exchange == "as" else kdc.users.asks(kdc.port, number, each)
 
 
 def _report(found: Results, options: argparse.Namespace) -> str:
@@ -111,8 +121,9 @@ def _report(found: Results, options: argparse.Namespace) -> str:
         for (size, exchange), group in found.items()
         for one in group
     ]
-    what = f"medians of {options.rounds} rounds of {options.seconds} s, {options.window} requests under way"
-    return f"{machine.describe()}\n{what}, one core a server\n\n{table(headings, rows)}"
+    how = f"{options.window} requests under way, {options.each} TGS-REQs with one ticket"
+    what = f"medians of {options.rounds} rounds of {options.seconds} s, one core a server, {how}"
+    return f"{machine.describe()}\n{what}\n\n{table(headings, rows)}"
 
 
 def _as_json(found: Results) -> dict[str, object]:

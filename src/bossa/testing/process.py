@@ -27,6 +27,10 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
+# In which workers see that their owner has gone, on a busy machine.
+_WORKERS_SECONDS = 10.0
+
+
 class StartFailed(RuntimeError):
     """The server ended, or said nothing in time; the text is what it logged."""
 
@@ -68,8 +72,12 @@ class Server:
         return self._end(signal.SIGTERM, timeout)
 
     def kill(self) -> None:
-        """Kill the server without a warning (SIGKILL)."""
+        """Kill the server without a warning (SIGKILL); its workers have ended on return, and given its ports back."""
+        handles = [os.pidfd_open(pid) for pid in _children(self.pid)] if self.running else []
         self._end(signal.SIGKILL, 10.0)
+        for handle in handles:
+            select.select([handle], [], [], _WORKERS_SECONDS)
+            os.close(handle)
 
     def _spawn(self, writing: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "bossa.cli", *self._arguments, "--ready-fd", str(writing)]
@@ -109,3 +117,9 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started, as far as they live."""
+    found = " ".join(file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(one) for one in found.split()]

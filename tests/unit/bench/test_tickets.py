@@ -70,3 +70,10 @@ def test_a_realm_has_as_many_accounts_as_it_is_told() -> None:
     assert len(people.user_names) == 10
     assert len(people.service_names) == 20
     assert len({*people.user_names, *people.service_names, *people.filler}) == 100
+
+
+def test_each_ticket_is_shown_ten_times_among_those_of_fifty_users() -> None:
+    order = list(tickets.in_turn(range(120)))
+    assert sorted(order) == sorted(list(range(120)) * 10)
+    assert order[:51] == [*range(50), 0]
+    assert set(order[:500]) == set(range(50))

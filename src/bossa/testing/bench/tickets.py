@@ -1,8 +1,8 @@
 """Requests for tickets as a load: prepared beforehand, no two alike, sent over UDP with so many under way.
 
 A KDC that remembers packets (MIT's does) answers none of them from memory.  Ten
-services are asked for with each ticket-granting ticket, as a user's day does
-it; these tickets are fetched beforehand too, and their users take turns.
+services are asked for with each ticket-granting ticket unless another number is
+given, as a user's day does it; these tickets are fetched beforehand too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bossa.crypto.enctypes import Key
 from bossa.krb.messages import AS_REP, TGS_REP, KdcRep, KrbError
@@ -23,8 +24,12 @@ from bossa.testing.tickets import Held, as_request, body, opened, tgs_request, t
 WINDOW = 8
 # Requests with one ticket-granting ticket.
 A_TICKET = 10
+# Users who are there at once.
+AT_ONCE = 50
 _TIMEOUT_SECONDS = 2.0
 _TAGS = {AS_REP: 0x6B, TGS_REP: 0x6D}
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -62,14 +67,11 @@ class Users:
         for name, key in itertools.islice(itertools.cycle(self.keys.items()), number):
             yield as_request(self.realm, PrincipalName.parse(name), (timestamp(key, now),)), key
 
-    def asks(self, port: int, number: int) -> list[bytes]:
-        """Return TGS-REQs, with tickets that are fetched for them."""
-        held = self._held(port, -(-number // A_TICKET))
+    def asks(self, port: int, number: int, each: int = A_TICKET) -> list[bytes]:
+        """Return TGS-REQs, ``each`` with one ticket, with tickets that are fetched for them."""
         services = itertools.cycle(self.services)
-        return [
-            tgs_request(one, body(self.realm, next(services)))
-            for one in itertools.islice(itertools.cycle(held), number)
-        ]
+        held = self._held(port, -(-number // each))
+        return [tgs_request(one, body(self.realm, next(services))) for one in in_turn(held, each)]
 
     def _held(self, port: int, number: int) -> list[Held]:
         """Sign in so many times.  One request at a time: a reply does not say which it answers."""
@@ -79,6 +81,13 @@ class Users:
     def _one(self, client: socket.socket, message: bytes, key: Key) -> Held:
         client.send(message)
         return opened(KdcRep.decode(client.recv(65535)), key, Usage.AS_REP)
+
+
+def in_turn(held: Sequence[T], each: int = A_TICKET) -> Iterator[T]:
+    """Yield each one so many times: some users are there at once, one after the other, then come the next."""
+    for start in range(0, len(held), AT_ONCE):
+        for _ in range(each):
+            yield from held[start : start + AT_ONCE]
 
 
 def run(port: int, messages: Sequence[bytes], seconds: float, expected: int, window: int = WINDOW) -> Outcome:
