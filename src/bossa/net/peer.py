@@ -33,9 +33,9 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Peer(NamedTuple):
-    """An address and a port, for logs and policies; ``local`` is our address that was asked, "" when only its socket tells.
+    """An address and a port, for logs and policies; ``local`` is our address that was asked.
 
-    A datagram tells it on wildcard sockets alone.
+    A datagram tells it on wildcard sockets alone; elsewhere it is "", and its socket knows.
     """
 
     host: str
