@@ -17,20 +17,15 @@ ENCTYPES = (
     "aes256-cts-hmac-sha384-192",
     "aes128-cts-hmac-sha256-128",
 )
+TGT = "krbtgt/BOSSA.TEST"
 WRONG = "kinit: Password incorrect while getting initial credentials\n"
 
 pytestmark = pytest.mark.usefixtures("alice")
 
 
-def flags(seat: Seat, service: str = "krbtgt/BOSSA.TEST") -> set[str]:
-    """Return the letters that klist -f shows of a ticket."""
-    _, _, after = seat.klist("-f").partition(service)
-    return set(after.split("Flags: ", 1)[1].split(maxsplit=1)[0].rstrip(","))
-
-
 def lifetime(seat: Seat) -> timedelta:
     """Return the difference of the two moments that klist shows of the first ticket."""
-    (line, *_) = [line for line in seat.klist().splitlines() if line.endswith("krbtgt/BOSSA.TEST@BOSSA.TEST")]
+    (line, *_) = [line for line in seat.klist().splitlines() if line.endswith(f"{TGT}@BOSSA.TEST")]
     fields = line.split()
     start, end = (datetime.strptime(" ".join(fields[at : at + 2]), "%m/%d/%y %H:%M:%S") for at in (0, 2))
     return end - start
@@ -40,7 +35,7 @@ def test_a_password_gets_an_initial_preauthenticated_ticket(shared_domain: Domai
     """RFC 4120 §3.1; forwardable because the krb5.conf asks for it."""
     seat = shared_domain.kinit("alice", PASSWORD, "-l", "1h")
     assert "Default principal: alice@BOSSA.TEST" in seat.klist()
-    assert flags(seat) == set("FIA")
+    assert seat.flags(TGT) == set("FIA")
     assert "Additional pre-authentication required" in seat.trace
 
 
@@ -116,12 +111,12 @@ def test_another_letter_case_is_the_same_user_only_for_who_asks_for_canonical_na
 )
 def test_a_ticket_has_the_flags_that_were_asked_for(shared_domain: Domain, words: tuple[str, ...], shown: str) -> None:
     """RFC 4120 §2"""
-    assert flags(shared_domain.kinit("alice", PASSWORD, "-l", "1h", *words)) == set(shown)
+    assert shared_domain.kinit("alice", PASSWORD, "-l", "1h", *words).flags(TGT) == set(shown)
 
 
 def test_a_ticket_that_cannot_live_as_long_as_asked_is_renewable(shared_domain: Domain) -> None:
     """RFC 4120 §3.1.3: kinit sets RENEWABLE-OK, and asks for a day."""
-    assert flags(shared_domain.kinit("alice", PASSWORD)) == set("FRIA")
+    assert shared_domain.kinit("alice", PASSWORD).flags(TGT) == set("FRIA")
 
 
 def test_no_ticket_is_postdated(shared_domain: Domain) -> None:

@@ -36,18 +36,14 @@ def test_who_does_not_know_the_password_does_not_change_it(shared_domain: Domain
     shared_domain.kinit(label, PASSWORD)
 
 
-@pytest.mark.parametrize(
-    ("user", "weak"), [("u", "short"), ("very-long-name", "very-long-names-own")], ids=["too short", "with the name"]
-)
-def test_a_password_against_the_policy_is_refused_with_the_reason(
-    shared_domain: Domain, label: str, user: str, weak: str
-) -> None:
+@pytest.mark.parametrize("weak", ["short", "{user} and more"], ids=["too short", "with the name"])
+def test_a_password_against_the_policy_is_refused_with_the_reason(shared_domain: Domain, label: str, weak: str) -> None:
     """RFC 3244 §2: KRB5_KPASSWD_SOFTERROR with a text for the user."""
-    name = f"{user}{label}" if user == "u" else user
-    shared_domain.directory.add_user(name, PASSWORD)
-    said = change(shared_domain.seat(), name, PASSWORD, weak, check=False)
-    assert "Password change rejected" in said
-    shared_domain.kinit(name, PASSWORD)
+    user = f"somebody-{label}"
+    shared_domain.directory.add_user(user, PASSWORD)
+    said = change(shared_domain.seat(), user, PASSWORD, weak.format(user=user), check=False)
+    assert "Password change rejected: The password" in said
+    shared_domain.kinit(user, PASSWORD)
 
 
 def test_an_expired_password_is_changed_on_the_spot(shared_domain: Domain, label: str) -> None:

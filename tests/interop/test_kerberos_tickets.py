@@ -14,12 +14,6 @@ from tests.interop.cast import PASSWORD
 WEB = "HTTP/web.bossa.test"
 
 
-def shown_flags(seat: Seat, service: str) -> set[str]:
-    """Return the letters that klist -f shows of a ticket."""
-    _, _, after = seat.klist("-f").partition(f"{service}@")
-    return set(after.split("Flags: ", 1)[1].split(maxsplit=1)[0].rstrip(","))
-
-
 def test_the_keytab_opens_the_services_ticket(shared_domain: Domain, alice: Seat, web_keytab: Path) -> None:
     """`service add --keytab`, and kvno -k"""
     assert alice.kvno("-k", str(web_keytab), WEB) == f"{WEB}@BOSSA.TEST: kvno = 1, keytab entry valid\n"
@@ -81,12 +75,12 @@ def test_flags_go_from_the_ticket_granting_ticket_to_the_services(
     """RFC 4120 §3.3.3: forwardable and proxiable as far as the first ticket is; initial never."""
     seat = shared_domain.kinit("alice", PASSWORD, "-p", "-l", "1h")
     seat.kvno(WEB)
-    shown = shown_flags(seat, WEB)
+    shown = seat.flags(WEB)
     assert {"F", "P", "A"} <= shown
     assert "I" not in shown
     plain = shared_domain.kinit("alice", PASSWORD, "-F", "-P", "-l", "1h")
     plain.kvno(WEB)
-    assert not {"F", "P", "I"} & shown_flags(plain, WEB)
+    assert not {"F", "P", "I"} & plain.flags(WEB)
 
 
 def test_a_user_who_has_no_keytab_is_reached_by_his_session_key(shared_domain: Domain, alice: Seat, label: str) -> None:

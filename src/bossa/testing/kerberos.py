@@ -125,3 +125,8 @@ class Seat:
     def klist(self, *words: str) -> str:
         """List the cache."""
         return self.run("klist", *words).stdout
+
+    def flags(self, service: str) -> set[str]:
+        """Return the letters that klist -f shows of the ticket for a service."""
+        _, _, after = self.klist("-f").partition(f"{service}@")
+        return set(after.split("Flags: ", 1)[1].split(maxsplit=1)[0].rstrip(","))

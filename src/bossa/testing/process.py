@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Server:
 
     def kill(self) -> None:
         """Kill the server without a warning (SIGKILL); its workers have ended on return, and given its ports back."""
-        handles = [os.pidfd_open(pid) for pid in _children(self.pid)] if self.running else []
+        handles = list(_handles(_children(self.pid))) if self.running else []
         self._end(signal.SIGKILL, 10.0)
         for handle in handles:
             select.select([handle], [], [], _WORKERS_SECONDS)
@@ -123,3 +124,10 @@ def _children(pid: int) -> list[int]:
     """Return the processes that a process has started, as far as they live."""
     found = " ".join(file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
     return [int(one) for one in found.split()]
+
+
+def _handles(pids: Sequence[int]) -> Iterator[int]:
+    """Open the processes that still live, to wait for their ends."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            yield os.pidfd_open(pid)
