@@ -202,10 +202,16 @@ def _answer(asked: S4uUser, cname: PrincipalName) -> tuple[PaData, ...]:
 
 
 def _by_name(asked: PaForUser, session: Key) -> S4uUser:
-    """Check a PA-FOR-USER: HMAC_MD5 under the session key of whatever type (CVE-2018-16860).  [MS-SFU] 2.2.1"""
-    if asked.cksum.type != Checksum.HMAC_MD5:
+    """Check a PA-FOR-USER: HMAC_MD5 under the session key of whatever type (CVE-2018-16860).  [MS-SFU] 2.2.1
+
+    Heimdal's clients use the session key's own checksum type, which proves as much.
+    """
+    if asked.cksum.type == Checksum.HMAC_MD5:
+        made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
+    elif asked.cksum.type == session.checksum_type:
+        made = session.checksum(Usage.PA_FOR_USER, asked.signed())
+    else:
         raise KdcError(KrbCode.INAPP_CKSUM, f"the user's name is under checksum type {asked.cksum.type}")
-    made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
     if not compare_digest(made, asked.cksum.octets):
         raise KdcError(KrbCode.MODIFIED, "the user's name is not the one that its checksum was made of")
     if not any(asked.user_name.parts):

@@ -84,6 +84,16 @@ def test_a_user_is_named_under_hmac_md5_whatever_the_session_key(session: Key) -
     assert asked == S4uUser(name("alice"), REALM)
 
 
+@pytest.mark.parametrize("session", [SESSION, Key(17, b"s" * 16), Key(19, b"s" * 16), Key(20, b"s" * 32)])
+def test_a_user_may_be_named_under_the_session_keys_own_checksum_type(session: Key) -> None:
+    """So do Heimdal's clients; MIT's KDC takes any keyed checksum here."""
+    octets = PaForUser(ALICE_NAME, REALM, CheckSum(0, b""), "Kerberos").signed()
+    own = CheckSum(session.checksum_type, session.checksum(17, octets))
+    assert requested_user((for_user(cksum=own),), NONCE, header(session=session)) == S4uUser(ALICE_NAME, REALM)
+    assert refused(for_user(cksum=CheckSum(own.type, bytes(len(own.octets)))), shown=header(session=session)) == 41
+    assert refused(for_user(cksum=own), shown=header(session=Key(session.enctype, bytes(len(session.octets))))) == 41
+
+
 def test_the_checksum_covers_type_parts_realm_and_package_with_nothing_between() -> None:
     """[MS-SFU] 2.2.1; the octets are put together here once more, by hand."""
     octets = b"\x02\0\0\0" + b"HTTP" + b"a.b" + REALM.encode() + b"Kerberos"
@@ -103,10 +113,10 @@ def test_nobody_is_asked_for() -> None:
         CheckSum(7, md5(b"x").digest()),
         CheckSum(14, sha1(b"x").digest()),
         CheckSum(10, sha1(b"x").digest()),
-        CheckSum(16, SESSION.checksum(17, b"x")),
+        CheckSum(19, Key(19, b"s" * 16).checksum(17, b"x")),
         CheckSum(0, b""),
     ],
-    ids=["CRC32", "MD5", "SHA1", "SHA1 of RFC 3961", "HMAC of AES", "none"],
+    ids=["CRC32", "MD5", "SHA1", "SHA1 of RFC 3961", "HMAC of another AES", "none"],
 )
 def test_cve_2018_16860_a_user_under_another_checksum_is_inappropriate(cksum: CheckSum) -> None:
     assert refused(for_user(cksum=cksum)) == KrbCode.INAPP_CKSUM
