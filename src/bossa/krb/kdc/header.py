@@ -121,6 +121,11 @@ def read_pac(turn: Turn, header: Header, client: Principal | None, *, sent_along
         return filter_sids(content, trusted_sid(header.trust))
     if not header.is_tgt:
         return verify_service(kept.opened, kept.key, kdc_keys(turn))
+    return read_own_pac(turn, kept, client)
+
+
+def read_own_pac(turn: Turn, kept: Kept, client: Principal | None) -> PacContent:
+    """Return what the PAC says of a ticket that we gave and that grants tickets; raises KdcError."""
     requester = account_sid(turn.realm.info, client.account) if client is not None else None
     if kept.pac is None or kept.requester != requester:
         kept.pac = verify_tgt(kept.opened, kept.key, kdc_keys(turn), requester=requester)
