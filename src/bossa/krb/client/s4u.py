@@ -118,14 +118,16 @@ def act_for(
     """Get a ticket to another service for the client of a ticket to oneself.  [MS-SFU] 3.1.5.2.1
 
     Across realms the evidence is followed by the referrals made of it, the header by one's own way there.
+    A referral is the service's own, the user stands in its PAC.
     """
     wishes = replace(wishes, options=wishes.options | _CANONICALIZE | _IN_ADDITIONAL)
     chase, shown = Chase(tgt), evidence.open_ticket()
     while True:
         want = Want(service, chase.realm, wishes, (shown,), lambda subkey, nonce: (_BY_RESOURCE,))
         got = yield from exchange(chase.tgt, want, setting)
-        check_client(got, evidence.client, evidence.realm)
         if not chase.follow(got, service):
+            check_client(got, evidence.client, evidence.realm)
             return got.credential
+        check_client(got, tgt.client, tgt.realm)
         shown = Ticket.decode(chase.tgt.ticket)
         chase.tgt = yield from ticket_to_realm(tgt, chase.realm, wishes, setting)
