@@ -19,6 +19,7 @@ from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy
 from bossa.krb.kdc.s4u import Grant, refusal, service_party
+from bossa.krb.kdc.times import account_end
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import MAX_SERVICES, DelegationInfo
@@ -160,7 +161,7 @@ def proxy_ticket(realm: Realm, case: ProxyCase, now: float) -> Grant:
         pac=_pac(case, realm.info.realm),
         forwardable=decision.forwardable,
         authtime=part.authtime,
-        endtime=min(part.endtime, case.header.endtime),
+        endtime=min(part.endtime, case.header.endtime, account_end(case.user)),
         transited=part.transited,
         decision=decision,
     )

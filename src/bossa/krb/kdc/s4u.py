@@ -28,6 +28,7 @@ from bossa.crypto.enctypes import Checksum, Key, hmac_md5_checksum
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, S4uOptions, TicketFlags
 from bossa.krb.kdc.delegation import Decision, Party, decide_self
+from bossa.krb.kdc.times import account_end
 from bossa.krb.messages import CheckSum, PaData, find_padata
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.pac.container import BufferType
@@ -158,7 +159,7 @@ def self_ticket(realm: Realm, case: SelfCase, now: float) -> Grant:
         pac=_self_pac(realm, case),
         forwardable=decision.forwardable,
         authtime=case.header.authtime,
-        endtime=case.header.endtime,
+        endtime=min(case.header.endtime, account_end(case.user)),
         transited=case.header.transited,
         decision=decision,
         padata=_answer(case.asked, user),
