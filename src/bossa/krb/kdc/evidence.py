@@ -136,7 +136,7 @@ def find_delegated(realm: Realm, evidence: Evidence) -> Principal | None:
     """Return the account of the evidence's user where that is ours; raises KdcError when it is gone."""
     if evidence.crealm != realm.info.realm:
         return None
-    found = realm.find("/".join(evidence.cname.parts))
+    found = realm.find(evidence.cname.text)
     if found is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {evidence.cname.text!r} is gone")
     if _sids(evidence.pac)[:1] not in ((), (account_sid(realm.info, found.account),)):

@@ -127,8 +127,9 @@ def find_user(realm: Realm, asked: S4uUser, *, fold: bool) -> Principal | None:
     A name is taken as it is: nothing is put behind it to find another account (CVE-2021-42278).
     """
     ours = realm.info.realm
-    name, place = "/".join(asked.name.parts), asked.realm
-    if asked.name.type == NameType.ENTERPRISE and "@" in name:
+    is_enterprise = asked.name.type == NameType.ENTERPRISE
+    name, place = "/".join(asked.name.parts) if is_enterprise else asked.name.text, asked.realm
+    if is_enterprise and "@" in name:
         name, _, place = name.rpartition("@")
         if place.lower() in (ours.lower(), realm.info.domain.lower()):
             place, fold = ours, True

@@ -236,6 +236,13 @@ def test_cve_2021_42278_a_name_is_taken_as_it_is(user: str) -> None:
     assert caught.value.code == KrbCode.C_PRINCIPAL_UNKNOWN
 
 
+@pytest.mark.parametrize("parts", [(WEB,), ("HTTP/web.bossa", "test"), ("alice@BOSSA.TEST",)])
+def test_a_name_with_a_sign_inside_a_part_is_another_name(parts: tuple[str, ...]) -> None:
+    with pytest.raises(KdcError) as caught:
+        find_user(realm(), S4uUser(PrincipalName(NameType.PRINCIPAL, parts), REALM), fold=True)
+    assert caught.value.code == KrbCode.C_PRINCIPAL_UNKNOWN
+
+
 @pytest.mark.parametrize("user", [name("carol"), PrincipalName(NameType.ENTERPRISE, ("alice@other.test",))])
 def test_a_user_of_another_realm_has_no_account_here(user: PrincipalName) -> None:
     assert find_user(realm(), S4uUser(user, OTHER), fold=True) is None
