@@ -317,11 +317,16 @@ def other(site: Site) -> Site:
     return made
 
 
-def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(site: Site, other: Site) -> None:
+@pytest.mark.parametrize(
+    "asked", [name("oscar"), name("OSCAR"), PrincipalName(NameType.ENTERPRISE, ("oscar@other.test",))]
+)
+def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(
+    site: Site, other: Site, asked: PrincipalName
+) -> None:
     """[MS-SFU] 4.2: by way of the user's realm, which says who that is."""
     login = Login(name(WEB), "BOSSA.TEST", keyed(site, WEB))
     web = drive(authenticate(login, Wishes(FORWARDABLE), setting(site)), site)
-    user = User(name("oscar"), "OTHER.TEST")
+    user = User(asked, "OTHER.TEST")
     held = drive(impersonate(web, user, Wishes(FORWARDABLE), setting(site)), site, other)
     part = site.open(held.open_ticket(), WEB).part
     assert (part.crealm, part.cname) == ("OTHER.TEST", name("oscar"))
