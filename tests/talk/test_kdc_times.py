@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bossa.directory.changes import remove_account
 from bossa.krb.client import User
 from bossa.krb.client.s4u import for_user
 from bossa.krb.errors import KrbCode
@@ -204,6 +205,17 @@ def test_a_ticket_to_a_service_is_renewed_too(site: Site) -> None:
     assert server is not None
     assert kdc is not None
     assert verify_service(site.open(again.ticket, WEB), server, [kdc])
+
+
+@pytest.mark.parametrize("service", [False, True])
+def test_who_had_a_name_before_renews_nothing_under_it(site: Site, service: bool) -> None:
+    """CVE-2020-25719, by this door: the PAC says by SID whose ticket it is."""
+    held = log_in(site, "alice", kdc_options=RENEWABLE)
+    held = ask(site, held, WEB, kdc_options=RENEWABLE) if service else held
+    site.realm.apply(remove_account(site.realm, site.principal("alice").account))
+    site.user("alice")
+    packet = tgs_req(site, held, held.ticket.sname, kdc_options=int(KdcOptions.RENEW))
+    assert code(site.say(packet)) == KrbCode.TGT_REVOKED
 
 
 def test_a_service_renews_no_ticket_that_it_changed(site: Site) -> None:
