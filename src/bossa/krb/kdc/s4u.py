@@ -204,14 +204,14 @@ def _answer(asked: S4uUser, cname: PrincipalName) -> tuple[PaData, ...]:
 
 
 def _by_name(asked: PaForUser, session: Key) -> S4uUser:
-    """Check a PA-FOR-USER: HMAC_MD5 under the session key of whatever type (CVE-2018-16860).  [MS-SFU] 2.2.1
+    """Check a PA-FOR-USER under the session key (CVE-2018-16860).  [MS-SFU] 2.2.1
 
-    Heimdal's clients use the session key's own checksum type, which proves as much.
+    Its checksum is HMAC_MD5 whatever the key's type; Heimdal's clients send the type's own, which proves as much.
     """
-    if asked.cksum.type == Checksum.HMAC_MD5:
-        made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
-    elif asked.cksum.type == session.checksum_type:
+    if asked.cksum.type == session.checksum_type:
         made = session.checksum(Usage.PA_FOR_USER, asked.signed())
+    elif asked.cksum.type == Checksum.HMAC_MD5:
+        made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
     else:
         raise KdcError(KrbCode.INAPP_CKSUM, f"the user's name is under checksum type {asked.cksum.type}")
     if not compare_digest(made, asked.cksum.octets):
