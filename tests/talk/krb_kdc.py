@@ -84,7 +84,10 @@ class Reply:
 
 @dataclass
 class FakeKdc:
-    """One realm: passwords and services by name, where it refers services and users, whose users are foreign."""
+    """One realm: passwords and services by name, where it refers services and users, whose users are foreign.
+
+    ``evidence`` opens what another realm refers here, which is for the user ``meant``.
+    """
 
     realm: str = "A.TEST"
     passwords: dict[str, str] = field(default_factory=dict)
@@ -94,6 +97,7 @@ class FakeKdc:
     etype: int = 18
     preauth: bool = True
     evidence: Key | None = None
+    meant: PrincipalName | None = None
     hints: tuple[PaData, ...] | None = None
     foreign: dict[str, str] = field(default_factory=dict)
     codes: dict[str, KrbCode] = field(default_factory=dict)
@@ -207,7 +211,8 @@ class FakeKdc:
         client = user or header.ticket.part.cname
         if body.kdc_options & KdcOptions.CNAME_IN_ADDL_TKT:
             evidence = open(body.additional_tickets[0], self.evidence or self.services["HTTP/web"])
-            client = evidence.part.cname
+            referred = sname.parts[0] == "krbtgt"
+            client = header.ticket.part.cname if referred else self.meant or evidence.part.cname
         crealm = self.foreign.get(client.text, header.ticket.part.crealm)
         reply = self._reply(replace(body, sname=sname), client, header.subkey, crealm=crealm)
         reply = self.lie(replace(reply, padata=padata))

@@ -9,7 +9,7 @@ import pytest
 
 from bossa.crypto.enctypes import Key
 from bossa.directory.changes import remove_account
-from bossa.krb.client import Login, User, Wishes, authenticate, impersonate
+from bossa.krb.client import Login, User, Wishes, act_for, authenticate, impersonate
 from bossa.krb.client.s4u import for_user, x509_user
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions, PacOptions, TicketFlags
@@ -317,11 +317,16 @@ def other(site: Site) -> Site:
     return made
 
 
-def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(site: Site, other: Site) -> None:
+@pytest.mark.parametrize(
+    "asked", [name("oscar"), name("OSCAR"), PrincipalName(NameType.ENTERPRISE, ("oscar@other.test",))]
+)
+def test_a_service_gets_a_ticket_to_itself_for_a_user_of_another_realm(
+    site: Site, other: Site, asked: PrincipalName
+) -> None:
     """[MS-SFU] 4.2: by way of the user's realm, which says who that is."""
     login = Login(name(WEB), "BOSSA.TEST", keyed(site, WEB))
     web = drive(authenticate(login, Wishes(FORWARDABLE), setting(site)), site)
-    user = User(name("oscar"), "OTHER.TEST")
+    user = User(asked, "OTHER.TEST")
     held = drive(impersonate(web, user, Wishes(FORWARDABLE), setting(site)), site, other)
     part = site.open(held.open_ticket(), WEB).part
     assert (part.crealm, part.cname) == ("OTHER.TEST", name("oscar"))
@@ -415,3 +420,18 @@ def test_no_list_of_its_own_counts_in_another_realm(site: Site, other: Site, web
     """Trap 24 of the reference."""
     site.change(WEB, delegates_to=("HTTP/www.other.test",))
     assert code(across(site, other, web)) == KrbCode.BADOPTION
+
+
+@pytest.mark.parametrize("armored", [False, True])
+def test_a_client_acts_across_realms(site: Site, other: Site, armored: bool) -> None:
+    """[MS-SFU] 3.1.5.2: the header is the service's own way there, the evidence its realm's word on the user."""
+    site.change(WEB, delegates_to=(), any_protocol=False)
+    other.change("HTTP/www.other.test", allowed_from=(f"{WEB}@BOSSA.TEST",))
+    wishes = Wishes(FORWARDABLE, armored=armored)
+    own = drive(authenticate(Login(name(WEB), "BOSSA.TEST", keyed(site, WEB)), wishes, setting(site)), site)
+    evidence = drive(impersonate(own, ALICE, wishes, setting(site)), site)
+    target = PrincipalName(NameType.SRV_INST, ("HTTP", "www.other.test"))
+    held = drive(act_for(own, evidence, target, wishes, setting(site)), site, other)
+    assert (held.client, held.realm, held.server, held.server_realm) == (ALICE.name, "BOSSA.TEST", target, "OTHER.TEST")
+    part = other.open(held.open_ticket(), "HTTP/www.other.test").part
+    assert (part.crealm, part.cname) == ("BOSSA.TEST", ALICE.name)

@@ -97,6 +97,15 @@ def test_a_login_inside_an_armor(site: Site, host: Credential) -> None:
     assert further.server == name(WEB)
 
 
+def test_a_login_that_comes_again_brings_what_only_the_client_can_open(site: Site, armor: Armor) -> None:
+    """No challenge is remembered: in another armor, which a stranger could open, it proves nothing."""
+    proof = prove(site, armor)
+    assert say_armored(site, armor, proof).verdict is Verdict.ISSUED
+    assert say_armored(site, armor, proof).verdict is Verdict.ISSUED
+    stranger = make_armor(kept(log_in(site, WEB, key=site.principal(WEB).key())), setting(site))
+    assert say_armored(site, stranger, proof).code == KrbCode.PREAUTH_FAILED
+
+
 def test_a_wrong_password_inside_an_armor_is_told_inside(site: Site, host: Credential) -> None:
     login = Login(name("alice"), "BOSSA.TEST", "another")
     with pytest.raises(KdcSaid) as refused:

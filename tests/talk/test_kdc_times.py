@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from bossa.directory.changes import remove_account
+from bossa.krb.client import User
+from bossa.krb.client.s4u import for_user
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.kdc.settings import KdcSettings
@@ -142,6 +145,27 @@ def test_a_renewed_ticket_ends_with_its_last_day(site: Site) -> None:
     assert code(site.say(renewal(site, held))) == KrbCode.TKT_EXPIRED
 
 
+def test_an_account_that_got_an_end_ends_all_tickets_that_come_later(site: Site) -> None:
+    """Further ones, renewed ones, and those that a service asks for."""
+    held = log_in(site, "alice", kdc_options=RENEWABLE, till=START + 2 * HOUR)
+    site.change("alice", expires=START + HOUR)
+    web = log_in(site, WEB, key=site.principal(WEB).key())
+    site.now += 60
+    assert ask(site, held, WEB).told.endtime == START + HOUR
+    renewed = ask(site, held, krbtgt("BOSSA.TEST"), kdc_options=int(KdcOptions.RENEW))
+    assert (renewed.told.endtime, renewed.told.renew_till) == (START + HOUR, held.told.renew_till)
+    assert ask(site, web, WEB, for_user(User(name("alice"), "BOSSA.TEST"), web.key)).told.endtime == START + HOUR
+
+
+def test_who_becomes_sensitive_renews_no_ticket_that_goes_further(site: Site) -> None:
+    options = int(KdcOptions.RENEWABLE | KdcOptions.FORWARDABLE | KdcOptions.PROXIABLE)
+    held = log_in(site, "alice", kdc_options=options, till=START + 2 * HOUR)
+    site.change("alice", sensitive=True)
+    told = ask(site, held, krbtgt("BOSSA.TEST"), kdc_options=int(KdcOptions.RENEW)).told
+    assert not told.flags & (TicketFlags.FORWARDABLE | TicketFlags.PROXIABLE)
+    assert told.flags & TicketFlags.RENEWABLE
+
+
 def test_what_is_not_renewable_is_not_renewed(site: Site) -> None:
     held = log_in(site, "alice")
     assert code(site.say(renewal(site, held))) == KrbCode.BADOPTION
@@ -181,6 +205,17 @@ def test_a_ticket_to_a_service_is_renewed_too(site: Site) -> None:
     assert server is not None
     assert kdc is not None
     assert verify_service(site.open(again.ticket, WEB), server, [kdc])
+
+
+@pytest.mark.parametrize("service", [False, True])
+def test_who_had_a_name_before_renews_nothing_under_it(site: Site, service: bool) -> None:
+    """CVE-2020-25719, by this door: the PAC says by SID whose ticket it is."""
+    held = log_in(site, "alice", kdc_options=RENEWABLE)
+    held = ask(site, held, WEB, kdc_options=RENEWABLE) if service else held
+    site.realm.apply(remove_account(site.realm, site.principal("alice").account))
+    site.user("alice")
+    packet = tgs_req(site, held, held.ticket.sname, kdc_options=int(KdcOptions.RENEW))
+    assert code(site.say(packet)) == KrbCode.TGT_REVOKED
 
 
 def test_a_service_renews_no_ticket_that_it_changed(site: Site) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from bossa.crypto.enctypes import Key
+from bossa.directory.changes import remove_account
 from bossa.krb.errors import KrbCode
 from bossa.krb.flags import KdcOptions
-from bossa.krb.messages import Ticket
+from bossa.krb.messages import EncryptionKey, EncTicketPart, Ticket, Transited
 from bossa.krb.names import krbtgt
 from bossa.krb.pac.verify import verify_service
 from bossa.krb.ticket import open as open_ticket
+from bossa.krb.ticket import seal
 from tests.talk.kerberos import NOW, Credential, Site, ask, code, log_in, name, tgs_req
 
 U2U = int(KdcOptions.ENC_TKT_IN_SKEY)
@@ -98,3 +101,27 @@ def test_a_user_that_is_disabled_is_not_reached(site: Site, alice: Credential, b
     site.change("bob", disabled=True)
     packet = tgs_req(site, alice, "bob", kdc_options=U2U, additional_tickets=(bob.ticket,))
     assert code(site.say(packet)) == KrbCode.SERVICE_REVOKED
+
+
+def test_another_realm_does_not_say_under_which_key_a_user_of_ours_is_reached(site: Site, alice: Credential) -> None:
+    """It could answer for the user then: whoever knows the session key is taken for bob."""
+    other = Site("OTHER.TEST", seed=2)
+    site.trust(other)
+    other.trust(site)
+    trust, known = other.realm.trust(site.name), Key(18, b"k" * 32)
+    assert trust is not None
+    key, now = trust.key(), int(NOW)
+    assert key is not None
+    inside = EncryptionKey(18, known.octets)
+    said = EncTicketPart(0, inside, site.name, name("bob"), Transited(), now, now, now + 600)
+    forged = seal(said, other.name, krbtgt(site.name), key, trust.leaving[0].kvno, bytes(16))
+    packet = tgs_req(site, alice, "bob", kdc_options=U2U, additional_tickets=(forged,))
+    assert code(site.say(packet)) == KrbCode.POLICY
+
+
+def test_who_had_a_name_before_is_not_reached_under_it(site: Site, alice: Credential, bob: Credential) -> None:
+    """CVE-2020-25719, by this door: the ticket says by SID whose it is."""
+    site.realm.apply(remove_account(site.realm, site.principal("bob").account))
+    site.user("bob")
+    packet = tgs_req(site, alice, "bob", kdc_options=U2U, additional_tickets=(bob.ticket,))
+    assert code(site.say(packet)) == KrbCode.TGT_REVOKED

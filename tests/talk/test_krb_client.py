@@ -472,11 +472,21 @@ def test_evidence_follows_a_service_to_another_realm(kdc):
     other = two_realms(kdc)
     own = login(kdc, WEB)
     evidence = talk(impersonate(own, User(ALICE, A), PLAIN, setting()), kdc)
-    other.evidence, other.foreign["alice"] = other.keys[A], A
+    other.evidence, other.meant = other.keys[A], ALICE
     found = talk(act_for(own, evidence, FAR, PLAIN, setting()), kdc, other)
     assert (found.client, found.realm, found.server, found.server_realm) == (ALICE, A, FAR, B)
     brought = other.asked[-1].body.additional_tickets[0]
-    assert open(brought, other.keys[A]).part.cname == ALICE and brought.sname == krbtgt(B)
+    assert open(brought, other.keys[A]).part.cname == WEB and brought.sname == krbtgt(B)
+
+
+def test_a_referral_on_a_users_behalf_is_the_services_own(kdc):
+    other = two_realms(kdc)
+    own = login(kdc, WEB)
+    evidence = talk(impersonate(own, User(ALICE, A), PLAIN, setting()), kdc)
+    kdc.lie = lambda reply: replace(reply, cname=ALICE)
+    with pytest.raises(KdcError) as refused:
+        talk(act_for(own, evidence, FAR, PLAIN, setting()), kdc, other)
+    assert refused.value.code == KrbCode.MODIFIED and not other.asked
 
 
 def test_a_proxy_ticket_for_another_user_is_not_believed(kdc):

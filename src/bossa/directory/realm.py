@@ -32,6 +32,8 @@ from bossa.directory.rows import Item, OpenKeys
 # The longest ticket of the default settings, and the skew of clocks.
 WINDOW = 36_300.0
 _OPEN = 4096
+# RFC 1035 §2.3.4, as text with its last dot.
+_LONGEST_HOST = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,8 @@ class Realm:
 
     def trust_for(self, host: str) -> OpenTrust | None:
         """Return the trust whose realm has a host, by the longest of the domains that fit; None for one of ours."""
+        if len(host) > _LONGEST_HOST:
+            return None
         labels = host.lower().rstrip(".").split(".")
         for start in range(len(labels)):
             domain = ".".join(labels[start:])

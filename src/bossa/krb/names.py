@@ -31,7 +31,6 @@ class NameType(IntEnum):
     ENT_PRINCIPAL_AND_ID = -130
 
 
-_SPECIAL = re.compile(r"([\\/@])")
 _PIECES = re.compile(r"\\(.)|([/@])|([^\\/@]+|\\)", re.DOTALL)
 
 
@@ -47,7 +46,7 @@ class PrincipalName(NamedTuple):
         plain = "/".join(self.parts)
         if "@" not in plain and "\\" not in plain and plain.count("/") == len(self.parts) - 1:
             return plain
-        return "/".join(_SPECIAL.sub(r"\\\1", part) for part in self.parts)
+        return "/".join(part.replace("\\", r"\\").replace("/", r"\/").replace("@", r"\@") for part in self.parts)
 
     @classmethod
     def parse(cls, text: str, type: int = NameType.PRINCIPAL) -> PrincipalName:

@@ -217,6 +217,14 @@ def test_a_host_is_in_the_realm_of_the_longest_domain_that_fits() -> None:
     assert realm_of("") is None
 
 
+def test_what_is_longer_than_a_name_of_dns_is_no_host() -> None:
+    """A stranger's request may bring sixteen thousand labels: half a second of work."""
+    realm = found_realm()
+    realm.apply([rows.trust_item(Trust(realm="OTHER.TEST"))])
+    assert realm.trust_for("a." * 121 + "other.test") is realm.trust("OTHER.TEST")
+    assert realm.trust_for("a." * 122 + "other.test.") is None
+
+
 def test_a_host_of_our_own_domain_is_in_no_other_realm_whatever_lies_above() -> None:
     realm = found_realm()
     realm.apply([rows.trust_item(Trust(realm="TEST"))])

@@ -62,7 +62,8 @@ def _identities(tgt: Credential, user: User, want: Want) -> Want:
 def impersonate(tgt: Credential, user: User, wishes: Wishes, setting: Setting) -> Exchange[Credential]:
     """Get a ticket to oneself for a user, who need not be there.  [MS-SFU] 3.1.5.1.1
 
-    For a user of another realm the way leads there first, and by referrals back.
+    For a user of another realm the way leads there first, and by referrals back, under the name that
+    the user's realm put right.
     """
     service, home = tgt.client, tgt.realm
     wishes = replace(wishes, options=wishes.options | _CANONICALIZE)
@@ -71,6 +72,7 @@ def impersonate(tgt: Credential, user: User, wishes: Wishes, setting: Setting) -
         sname = service if chase.realm == home else _enterprise(service, home)
         want = _identities(chase.tgt, user, Want(sname, chase.realm, wishes))
         got = yield from exchange(chase.tgt, want, setting)
+        user = _put_right(got, user)
         if not chase.follow(got, service):
             return _own(got, service, home, user)
         # On its way home the ticket is the service's own; whom it is for stands in its PAC.
@@ -84,25 +86,26 @@ def _enterprise(service: PrincipalName, home: str) -> PrincipalName:
 
 def _own(got: Got, service: PrincipalName, home: str, user: User) -> Credential:
     """The ticket, if it is one to the service itself and for the user."""
-    _check_echo(got, user)
+    if user.name.type != NameType.ENTERPRISE:
+        check_client(got, user.name, user.realm)
     found = got.credential
     if (found.server_realm, found.server.parts) != (home, service.parts):
         raise KdcError(KrbCode.MODIFIED, f"the ticket is to {found.server.text}@{found.server_realm}")
     return found
 
 
-def _check_echo(got: Got, user: User) -> None:
-    """The KDC says whom it took the user for, under the same key; old ones only name the client.  [MS-SFU] 2.2.2"""
+def _put_right(got: Got, user: User) -> User:
+    """The user by the name that the KDC took it for, under the same key; old KDCs say none.  [MS-SFU] 3.1.5.1.1.2"""
     value = find_padata(got.rep.padata, PaType.S4U_X509_USER)
-    if value is not None:
-        echo = PaS4uX509User.decode(value)
-        usage = _echo_usage(echo.user_id)
-        if echo.cksum.type != got.subkey.checksum_type or echo.user_id.nonce != got.part.nonce:
-            raise KdcError(KrbCode.MODIFIED, "the KDC's word on the user answers another request")
-        if not got.subkey.verify(usage, echo.user_id_raw, echo.cksum.octets):
-            raise KdcError(KrbCode.MODIFIED, "the KDC's word on the user is under another key")
-    if user.name.type != NameType.ENTERPRISE:
-        check_client(got, user.name, user.realm)
+    if value is None:
+        return user
+    echo = PaS4uX509User.decode(value)
+    usage = _echo_usage(echo.user_id)
+    if echo.cksum.type != got.subkey.checksum_type or echo.user_id.nonce != got.part.nonce:
+        raise KdcError(KrbCode.MODIFIED, "the KDC's word on the user answers another request")
+    if not got.subkey.verify(usage, echo.user_id_raw, echo.cksum.octets):
+        raise KdcError(KrbCode.MODIFIED, "the KDC's word on the user is under another key")
+    return replace(user, name=echo.user_id.cname or user.name)
 
 
 def _echo_usage(user_id: S4uUserId) -> Usage:
@@ -118,14 +121,16 @@ def act_for(
     """Get a ticket to another service for the client of a ticket to oneself.  [MS-SFU] 3.1.5.2.1
 
     Across realms the evidence is followed by the referrals made of it, the header by one's own way there.
+    A referral is the service's own, the user stands in its PAC.
     """
     wishes = replace(wishes, options=wishes.options | _CANONICALIZE | _IN_ADDITIONAL)
     chase, shown = Chase(tgt), evidence.open_ticket()
     while True:
         want = Want(service, chase.realm, wishes, (shown,), lambda subkey, nonce: (_BY_RESOURCE,))
         got = yield from exchange(chase.tgt, want, setting)
-        check_client(got, evidence.client, evidence.realm)
         if not chase.follow(got, service):
+            check_client(got, evidence.client, evidence.realm)
             return got.credential
+        check_client(got, tgt.client, tgt.realm)
         shown = Ticket.decode(chase.tgt.ticket)
         chase.tgt = yield from ticket_to_realm(tgt, chase.realm, wishes, setting)

@@ -107,8 +107,7 @@ def _evidence(turn: Turn, body: KdcReqBody, header: Header, middle: Principal | 
         return evidence.open_evidence(turn.realm, ticket, middle, middle.by_kvno(*when), kdc_keys(turn))
     if header.trust is None or body.sname is None:
         raise KdcError(KrbCode.BADOPTION, "a foreign service shows a ticket of ours")
-    ours = turn.realm.info.realm
-    return evidence.open_evidence_across(ours, ticket, header.part, header.trust.by_kvno(*when), body.sname)
+    return evidence.open_evidence_across(turn.realm, ticket, header.part, header.trust.by_kvno(*when), body.sname)
 
 
 def _filtered(shown: Evidence, header: Header) -> PacContent:

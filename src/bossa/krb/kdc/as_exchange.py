@@ -20,7 +20,7 @@ from bossa.krb.kdc.outcome import Demand
 from bossa.krb.kdc.pa_rep import asks_for_checksum, known_pac_options
 from bossa.krb.kdc.preauth import Proof, authenticate
 from bossa.krb.kdc.servers import Server, check_server, get_server
-from bossa.krb.kdc.times import FOREVER, Bounds, Times, first_times
+from bossa.krb.kdc.times import Bounds, Times, account_end, first_times
 from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.messages import AS_REP, KdcReq, KdcReqBody, LastReq, find_padata
 from bossa.krb.names import ANONYMOUS
@@ -104,7 +104,7 @@ def _issue(turn: Turn, req: KdcReq, client: Client, server: Server, proof: Proof
 def _draft(turn: Turn, req: KdcReq, client: Client, server: Server, proof: Proof) -> Draft:
     """Say what the ticket will say.  RFC 4120 §3.1.3"""
     body, account = req.body, client.account
-    times = first_times(turn, body, _bounds(turn, account, server))
+    times = first_times(turn, body, _bounds(turn, client, server))
     return Draft(
         crealm=turn.realm.info.realm,
         cname=client.name,
@@ -115,10 +115,10 @@ def _draft(turn: Turn, req: KdcReq, client: Client, server: Server, proof: Proof
     )
 
 
-def _bounds(turn: Turn, account: Account, server: Server) -> Bounds:
+def _bounds(turn: Turn, client: Client, server: Server) -> Bounds:
     settings = turn.settings
     life = settings.changepw_life if server.is_changepw else settings.max_life
-    return Bounds(life, endtime=account.expires or FOREVER)
+    return Bounds(life, endtime=account_end(client.principal))
 
 
 def _flags(req: KdcReq, account: Account, times: Times) -> int:

@@ -19,6 +19,7 @@ from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, TicketFlags
 from bossa.krb.kdc.delegation import Decision, Party, ProxyRequest, decide_proxy
 from bossa.krb.kdc.s4u import Grant, refusal, service_party
+from bossa.krb.kdc.times import account_end
 from bossa.krb.names import NameType, PrincipalName, krbtgt
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.delegated import MAX_SERVICES, DelegationInfo
@@ -104,26 +105,26 @@ def open_evidence(
         )
     opened, key = _open(ticket, versions)
     content = verify_service(opened, key, kdc_keys)
-    _check_hop(content, middle)
+    _check_hop(realm, content, middle)
     return Evidence(opened, content, opened.part.crealm, opened.part.cname, False)
 
 
 def open_evidence_across(
-    ours: str, ticket: Ticket, header: EncTicketPart, versions: Sequence[Version], sname: PrincipalName
+    realm: Realm, ticket: Ticket, header: EncTicketPart, versions: Sequence[Version], sname: PrincipalName
 ) -> Evidence:
     """Open another realm's referral for a user whom a service of its own speaks for; raises KdcError.
 
-    ``ours`` is our realm, ``versions`` are the trust's keys.  The ticket's
+    ``realm`` is ours, ``versions`` are the trust's keys.  The ticket's
     client is the service, as in the header; the PAC is the user's, and says by
     DELEGATION_INFO what for.  [MS-SFU] 3.2.5.2.3
     """
-    if ticket.realm != header.crealm or ticket.sname.parts != krbtgt(ours).parts:
+    if ticket.realm != header.crealm or ticket.sname.parts != krbtgt(realm.info.realm).parts:
         raise KdcError(KrbCode.BADOPTION, f"the evidence of a foreign service is a ticket to {ticket.sname.text}")
     opened, key = _open(ticket, versions)
     if (opened.part.crealm, opened.part.cname.parts) != (header.crealm, header.cname.parts):
         raise KdcError(KrbCode.BADOPTION, f"the evidence was given to {opened.part.cname.text}@{opened.part.crealm}")
     content, user = verify_user_across(opened, key)
-    _check_across(content, header, sname)
+    _check_across(realm, content, header, sname)
     name, _, crealm = user.rpartition("@")
     # Trusts are not transitive: a realm speaks for its own users, and for no others.
     if crealm != ticket.realm:
@@ -135,7 +136,7 @@ def find_delegated(realm: Realm, evidence: Evidence) -> Principal | None:
     """Return the account of the evidence's user where that is ours; raises KdcError when it is gone."""
     if evidence.crealm != realm.info.realm:
         return None
-    found = realm.find("/".join(evidence.cname.parts))
+    found = realm.find(evidence.cname.text)
     if found is None:
         raise KdcError(KrbCode.C_PRINCIPAL_UNKNOWN, f"the account {evidence.cname.text!r} is gone")
     if _sids(evidence.pac)[:1] not in ((), (account_sid(realm.info, found.account),)):
@@ -160,7 +161,7 @@ def proxy_ticket(realm: Realm, case: ProxyCase, now: float) -> Grant:
         pac=_pac(case, realm.info.realm),
         forwardable=decision.forwardable,
         authtime=part.authtime,
-        endtime=min(part.endtime, case.header.endtime),
+        endtime=min(part.endtime, case.header.endtime, account_end(case.user)),
         transited=part.transited,
         decision=decision,
     )
@@ -190,24 +191,31 @@ def _delegation_info(content: PacContent) -> DelegationInfo | None:
         raise KdcError(KrbCode.BADOPTION, f"the evidence's delegation cannot be read: {e}") from e
 
 
-def _check_hop(content: PacContent, middle: Principal) -> None:
+def _owner(realm: Realm, target: str) -> str | None:
+    """Return the account that a target stands for, under whatever name and spelling it was asked for."""
+    found = realm.find(target.removesuffix(f"@{realm.info.realm}"), fold=True)
+    return None if found is None else found.account.name
+
+
+def _check_hop(realm: Realm, content: PacContent, middle: Principal) -> None:
     """Evidence that was itself got by delegation was got for this service.  [MS-PAC] 2.9"""
     info = _delegation_info(content)
     if info is None:
         return
-    if info.target not in (middle.account.name, *middle.account.names):
+    if _owner(realm, info.target) != middle.account.name:
         raise KdcError(KrbCode.BADOPTION, f"the evidence was delegated to {info.target!r}, not to the one who shows it")
     if len(info.services) >= MAX_SERVICES:
         raise KdcError(KrbCode.POLICY, f"the evidence went through {len(info.services)} services already")
 
 
-def _check_across(content: PacContent, header: EncTicketPart, sname: PrincipalName) -> None:
+def _check_across(realm: Realm, content: PacContent, header: EncTicketPart, sname: PrincipalName) -> None:
     """The foreign realm gave it to this service for this target.  [MS-SFU] 3.2.5.2.3"""
     info = _delegation_info(content)
     middle = client_text(header.cname, header.crealm)
     if info is None or not info.services or info.services[-1] != middle:
         raise KdcError(KrbCode.BADOPTION, f"the evidence says nothing of a delegation to {middle}")
-    if info.target != client_text(sname):
+    target = _owner(realm, client_text(sname))
+    if target is None or _owner(realm, info.target) != target:
         raise KdcError(KrbCode.BADOPTION, f"the evidence is for {info.target!r}, not for {client_text(sname)!r}")
 
 

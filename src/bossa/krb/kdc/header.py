@@ -30,7 +30,7 @@ from bossa.krb.messages import (
     find_padata,
 )
 from bossa.krb.pac.content import PacContent
-from bossa.krb.pac.groups import filter_sids
+from bossa.krb.pac.groups import filter_sids, sids
 from bossa.krb.pac.make import account_sid
 from bossa.krb.pac.verify import verify_across, verify_service, verify_tgt
 from bossa.krb.padata import PaType
@@ -120,7 +120,20 @@ def read_pac(turn: Turn, header: Header, client: Principal | None, *, sent_along
         content = verify_across(kept.opened, kept.key, client=sent_along)
         return filter_sids(content, trusted_sid(header.trust))
     if not header.is_tgt:
-        return verify_service(kept.opened, kept.key, kdc_keys(turn))
+        return _read_service_pac(turn, kept, client)
+    return read_own_pac(turn, kept, client)
+
+
+def _read_service_pac(turn: Turn, kept: Kept, client: Principal | None) -> PacContent:
+    """Return what a service ticket's PAC says, whose user is the account of that name today; raises KdcError."""
+    content = verify_service(kept.opened, kept.key, kdc_keys(turn))
+    if client is not None and sids(content)[:1] != (account_sid(turn.realm.info, client.account),):
+        raise KdcError(KrbCode.TGT_REVOKED, f"the ticket was given to another account that was {client.account.name}")
+    return content
+
+
+def read_own_pac(turn: Turn, kept: Kept, client: Principal | None) -> PacContent:
+    """Return what the PAC says of a ticket that we gave and that grants tickets; raises KdcError."""
     requester = account_sid(turn.realm.info, client.account) if client is not None else None
     if kept.pac is None or kept.requester != requester:
         kept.pac = verify_tgt(kept.opened, kept.key, kdc_keys(turn), requester=requester)

@@ -19,6 +19,8 @@ from bossa.krb.pac.content import PacContent
 from bossa.krb.ticket import OpenTicket
 
 _KEPT = 2048
+# A ticket with the groups of five hundred; a client may well make its tickets longer, and fill the memory with them.
+_LONGEST = 8192
 
 
 @dataclass(slots=True)
@@ -44,7 +46,10 @@ class OpenTickets:
         if kept is not None and kept.key is key:
             self._kept.move_to_end(ticket.raw)
             return kept
-        kept = self._kept[ticket.raw] = Kept(tickets.open(ticket, key), key)
+        kept = Kept(tickets.open(ticket, key), key)
+        if len(ticket.raw) > _LONGEST:
+            return kept
+        self._kept[ticket.raw] = kept
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
         return kept

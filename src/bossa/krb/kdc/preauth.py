@@ -3,7 +3,9 @@
 RFC 4120 §5.2.7 (encrypted timestamp, ETYPE-INFO2), RFC 6113 §5.2 (cookie) and
 §5.4.6 (encrypted challenge).  Under armor the challenge counts and nothing
 else, without armor the timestamp.  Only the newest keys prove anything: a
-password that was changed is no password.  The proof may be in any type that
+password that was changed is no password.  No proof is remembered: who sends one
+again gets a reply that opens only with the client's key, and under armor with
+the armor's too, whose subkey the client chose (RFC 4120 §3.1.3).  The proof may be in any type that
 the account has a key of; the reply's is the client's first that fits.
 """
 

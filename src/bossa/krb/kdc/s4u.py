@@ -28,6 +28,7 @@ from bossa.crypto.enctypes import Checksum, Key, hmac_md5_checksum
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions, S4uOptions, TicketFlags
 from bossa.krb.kdc.delegation import Decision, Party, decide_self
+from bossa.krb.kdc.times import account_end
 from bossa.krb.messages import CheckSum, PaData, find_padata
 from bossa.krb.names import NameType, PrincipalName
 from bossa.krb.pac.container import BufferType
@@ -126,8 +127,9 @@ def find_user(realm: Realm, asked: S4uUser, *, fold: bool) -> Principal | None:
     A name is taken as it is: nothing is put behind it to find another account (CVE-2021-42278).
     """
     ours = realm.info.realm
-    name, place = "/".join(asked.name.parts), asked.realm
-    if asked.name.type == NameType.ENTERPRISE and "@" in name:
+    is_enterprise = asked.name.type == NameType.ENTERPRISE
+    name, place = "/".join(asked.name.parts) if is_enterprise else asked.name.text, asked.realm
+    if is_enterprise and "@" in name:
         name, _, place = name.rpartition("@")
         if place.lower() in (ours.lower(), realm.info.domain.lower()):
             place, fold = ours, True
@@ -158,7 +160,7 @@ def self_ticket(realm: Realm, case: SelfCase, now: float) -> Grant:
         pac=_self_pac(realm, case),
         forwardable=decision.forwardable,
         authtime=case.header.authtime,
-        endtime=case.header.endtime,
+        endtime=min(case.header.endtime, account_end(case.user)),
         transited=case.header.transited,
         decision=decision,
         padata=_answer(case.asked, user),
@@ -202,10 +204,16 @@ def _answer(asked: S4uUser, cname: PrincipalName) -> tuple[PaData, ...]:
 
 
 def _by_name(asked: PaForUser, session: Key) -> S4uUser:
-    """Check a PA-FOR-USER: HMAC_MD5 under the session key of whatever type (CVE-2018-16860).  [MS-SFU] 2.2.1"""
-    if asked.cksum.type != Checksum.HMAC_MD5:
+    """Check a PA-FOR-USER under the session key (CVE-2018-16860).  [MS-SFU] 2.2.1
+
+    Its checksum is HMAC_MD5 whatever the key's type; Heimdal's clients send the type's own, which proves as much.
+    """
+    if asked.cksum.type == session.checksum_type:
+        made = session.checksum(Usage.PA_FOR_USER, asked.signed())
+    elif asked.cksum.type == Checksum.HMAC_MD5:
+        made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
+    else:
         raise KdcError(KrbCode.INAPP_CKSUM, f"the user's name is under checksum type {asked.cksum.type}")
-    made = hmac_md5_checksum(session.octets, Usage.PA_FOR_USER, asked.signed())
     if not compare_digest(made, asked.cksum.octets):
         raise KdcError(KrbCode.MODIFIED, "the user's name is not the one that its checksum was made of")
     if not any(asked.user_name.parts):

@@ -4,8 +4,8 @@ RFC 4120 §3.1.3, §3.3.3 and §7.3, RFC 6806 §6 and §8.  The ticket says the
 name that the client asked for, in its spelling, which is all that libkrb5
 takes; a client that lets us put names right finds the account in another
 letter case too.  Only a realm's name is put right.  Nobody gets a ticket under a
-user's key, which is made from a password and could be guessed at
-(user-to-user is there for that).
+user's key, which is made from a password and could be guessed at (user-to-user
+is there for that), unless somebody gave the user a service's name.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from bossa.krb.kdc.pa_rep import known_pac_options
 from bossa.krb.kdc.referral import find_referral
 from bossa.krb.kdc.s4u import S4uUser, requested_user
 from bossa.krb.kdc.servers import Server, check_server, find_server, get_server
-from bossa.krb.kdc.times import Times, later_times, renewed_times
+from bossa.krb.kdc.times import Times, account_end, later_times, renewed_times
 from bossa.krb.kdc.turn import Party, Turn
 from bossa.krb.kdc.user_to_user import find_session
 from bossa.krb.messages import TGS_REP, HostAddress, KdcReq, KdcReqBody
@@ -37,6 +37,7 @@ _ASKED_FOR = (
     (Option.FORWARDABLE, Flag.FORWARDABLE),
     (Option.PROXIABLE, Flag.PROXIABLE),
 )
+_GOES_ON = Flag.FORWARDABLE | Flag.PROXIABLE
 
 
 def tgs_exchange(turn: Turn, outer: KdcReq) -> bytes | Demand:
@@ -111,7 +112,7 @@ def _acting(turn: Turn, req: KdcReq, header: Header, asked: S4uUser | None) -> b
 def _draft(turn: Turn, body: KdcReqBody, header: Header, server: Server) -> Draft:
     """Say what a further ticket of a client will say.  RFC 4120 §3.3.3"""
     client = check_local(turn, header)
-    times = later_times(turn, body, header.part, turn.settings.max_life)
+    times = later_times(turn, body, header.part, account_end(client))
     pac = read_pac(turn, header, client)
     return Draft(
         crealm=header.part.crealm,
@@ -126,7 +127,10 @@ def _draft(turn: Turn, body: KdcReqBody, header: Header, server: Server) -> Draf
 
 
 def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
-    """Let a ticket go on, the same in all but its times; it is none that a proof of a key began.  RFC 4120 §3.3.3"""
+    """Let a ticket go on, the same in all but its times; it is none that a proof of a key began.  RFC 4120 §3.3.3
+
+    Who became sensitive meanwhile goes no further with it.
+    """
     body, part, shown = req.body, header.part, header.verified.ticket.ticket
     client = check_local(turn, header)
     server = find_server(turn.realm, shown.sname, fold=False)
@@ -136,8 +140,8 @@ def _renew(turn: Turn, req: KdcReq, header: Header) -> bytes:
     draft = Draft(
         crealm=part.crealm,
         cname=part.cname,
-        flags=part.flags & ~Flag.INITIAL,
-        times=renewed_times(turn, part),
+        flags=part.flags & ~(Flag.INITIAL | (_GOES_ON if _is_sensitive(client) else 0)),
+        times=renewed_times(turn, part, account_end(client)),
         pac=read_pac(turn, header, client),
         transited=part.transited,
         caddr=part.caddr,
@@ -168,7 +172,7 @@ def _flags(body: KdcReqBody, header: Header, client: Principal | None, times: Ti
     """Return the flags of a further ticket.  RFC 4120 §2 and §3.3.3, [MS-KILE] 3.3.5.1"""
     options, had = body.kdc_options, header.part.flags
     flags = had & _KEPT | Flag.TRANSITED_POLICY_CHECKED
-    if client is None or not client.account.sensitive:
+    if not _is_sensitive(client):
         for option, flag in _ASKED_FOR:
             flags |= had & flag if options & option else 0
     if options & Option.FORWARDED:
@@ -178,6 +182,10 @@ def _flags(body: KdcReqBody, header: Header, client: Principal | None, times: Ti
     if times.renew_till is not None:
         flags |= Flag.RENEWABLE
     return flags
+
+
+def _is_sensitive(client: Principal | None) -> bool:
+    return client is not None and client.account.sensitive
 
 
 def _addresses(body: KdcReqBody, header: Header) -> tuple[HostAddress, ...]:

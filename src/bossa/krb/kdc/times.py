@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bossa.directory.realm import Principal
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.kdc.bits import Flag, Option
 from bossa.krb.kdc.turn import Turn
@@ -40,22 +41,27 @@ def first_times(turn: Turn, body: KdcReqBody, bounds: Bounds) -> Times:
     return bounded_times(turn, body, bounds, authtime=turn.seconds)
 
 
-def later_times(turn: Turn, body: KdcReqBody, header: EncTicketPart, life: int) -> Times:
-    """Return the times of a ticket that is got with another.  RFC 4120 §3.3.3"""
+def account_end(client: Principal | None) -> int:
+    """Return when a client's account ends; another realm's ends by that realm's word."""
+    return client.account.expires or FOREVER if client is not None else FOREVER
+
+
+def later_times(turn: Turn, body: KdcReqBody, header: EncTicketPart, latest: int) -> Times:
+    """Return the times of a ticket that is got with another, and ends at ``latest``.  RFC 4120 §3.3.3"""
     renew_till = header.renew_till if header.flags & Flag.RENEWABLE else None
-    bounds = Bounds(life, header.endtime, renew_till if renew_till is not None else 0)
+    bounds = Bounds(turn.settings.max_life, min(header.endtime, latest), renew_till if renew_till is not None else 0)
     return bounded_times(turn, body, bounds, authtime=header.authtime)
 
 
-def renewed_times(turn: Turn, header: EncTicketPart) -> Times:
-    """Return the times of a ticket that goes on: as long as before, not past its last day.  RFC 4120 §2.3"""
+def renewed_times(turn: Turn, header: EncTicketPart, latest: int) -> Times:
+    """Return the times of a ticket that goes on: as long as before, till its last day or ``latest``.  RFC 4120 §2.3"""
     if not header.flags & Flag.RENEWABLE or header.renew_till is None:
         raise KdcError(KrbCode.BADOPTION, "the ticket is not renewable")
     now = turn.seconds
     if header.renew_till <= now:
         raise KdcError(KrbCode.TKT_EXPIRED, "the ticket's time of renewal is over")
     began = header.starttime if header.starttime is not None else header.authtime
-    endtime = min(header.renew_till, now + header.endtime - began)
+    endtime = min(header.renew_till, latest, now + header.endtime - began)
     return Times(header.authtime, now, endtime, header.renew_till)
 
 

@@ -252,8 +252,10 @@ def test_evidence_got_by_delegation_was_got_for_this_service(info: DelegationInf
     assert code(with_info(info)) == expected
 
 
-def test_evidence_got_for_another_name_of_the_service_is_its_own() -> None:
-    assert shown(with_info(DelegationInfo("HTTP/web", ("a@B",)))).cname == name("alice")
+@pytest.mark.parametrize("target", ["HTTP/web", "http/WEB.bossa.test", "HTTP/web.bossa.test@BOSSA.TEST"])
+def test_evidence_got_for_another_name_of_the_service_is_its_own(target: str) -> None:
+    """Accounts are compared: the first hop may have been asked for by an alias, in any case, or with the realm."""
+    assert shown(with_info(DelegationInfo(target, ("a@B",)))).cname == name("alice")
 
 
 # Traps 11, 12, 17, 18 through this door: the code, and the rule in words for the log.
@@ -351,6 +353,7 @@ def across(
     client: str = APP,
     sname: str = f"krbtgt/{REALM}",
     flags: int = F,
+    asked: str = FILES_NAME,
 ) -> Evidence:
     says = content("alice").replaced(BufferType.CLIENT_INFO, ClientInfo(NOW - 60, user).encode())
     if info is not None:
@@ -358,7 +361,7 @@ def across(
     bare = part(client, crealm=OTHER, flags=flags)
     made = Made(put_in(bare, sign_tgt(says, TRUST, Key(18, b"x" * 32))), name(sname), TRUST, issuer=OTHER)
     return open_evidence_across(
-        REALM, made.ticket, part(APP, crealm=OTHER), versions(Key(18, b"y" * 32), TRUST), name(FILES_NAME)
+        realm(), made.ticket, part(APP, crealm=OTHER), versions(Key(18, b"y" * 32), TRUST), name(asked)
     )
 
 
@@ -391,6 +394,13 @@ def test_a_foreign_service_needs_the_targets_list_and_to_ask_for_it() -> None:
     assert refusal(across_case(across(flags=0))).code == KrbCode.BADOPTION
 
 
+@pytest.mark.parametrize("asked", ["cifs/FILES.bossa.test", f"{FILES_NAME}"])
+@pytest.mark.parametrize("written", ["CIFS/files.bossa.test", f"{FILES_NAME}@{REALM}"])
+def test_the_target_across_realms_is_an_account_too_and_not_a_spelling(written: str, asked: str) -> None:
+    evidence = across(info=DelegationInfo(written, (f"{APP}@{OTHER}",)), asked=asked)
+    assert evidence.cname == name("carol")
+
+
 def across_code(**how: object) -> KrbCode:
     with pytest.raises(KdcError) as caught:
         across(**how)  # type: ignore[arg-type]
@@ -408,6 +418,7 @@ def across_code(**how: object) -> KrbCode:
         {"info": DelegationInfo(FILES_NAME, (f"HTTP/other@{OTHER}",))},
         {"info": DelegationInfo(FILES_NAME, (f"{APP}@{OTHER}", f"HTTP/other@{OTHER}"))},
         {"info": DelegationInfo(NS_NAME, (f"{APP}@{OTHER}",))},
+        {"info": DelegationInfo("HTTP/gone", (f"{APP}@{OTHER}",)), "asked": "HTTP/gone"},
         {"user": "carol"},
     ],
     ids=[
@@ -419,6 +430,7 @@ def across_code(**how: object) -> KrbCode:
         "another acted",
         "another acted last",
         "for another target",
+        "for nobody's name",
         "a user without a realm",
     ],
 )
@@ -429,7 +441,7 @@ def test_evidence_of_a_foreign_service_is_its_realms_referral_for_this_target(ho
 def test_evidence_of_a_foreign_service_under_another_key_than_the_trusts_is_not_opened() -> None:
     made = Made(part(APP, crealm=OTHER), krbtgt(REALM), KDC, issuer=OTHER)
     with pytest.raises(KdcError) as caught:
-        open_evidence_across(REALM, made.ticket, part(APP, crealm=OTHER), versions(TRUST), name(FILES_NAME))
+        open_evidence_across(realm(), made.ticket, part(APP, crealm=OTHER), versions(TRUST), name(FILES_NAME))
     assert caught.value.code == KrbCode.BAD_INTEGRITY
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb.kdc.opened import OpenTickets
-from bossa.krb.messages import Ticket
+from bossa.krb.messages import AuthData, Ticket, encode_authorization_data
 from bossa.krb.names import krbtgt
-from tests.talk.kerberos import Site, log_in
+from bossa.krb.ticket import lock
+from bossa.krb.usages import Usage
+from tests.talk.kerberos import Site, ask, log_in
 
 
 @pytest.fixture
@@ -55,6 +57,19 @@ def test_a_ticket_under_another_name_is_another(site: Site) -> None:
     first = kept.open(ticket, granting_key(site))
     renamed = replace(ticket, sname=krbtgt("OTHER.TEST"), raw=b"")
     assert kept.open(Ticket.decode(renamed.encode()), granting_key(site)) is not first
+
+
+def test_a_ticket_that_its_client_made_long_is_opened_each_time(site: Site) -> None:
+    site.service("HTTP/web.bossa.test")
+    held = log_in(site, "admin")
+    words = encode_authorization_data((AuthData(96, bytes(10_000)),))
+    added = lock(held.key, Usage.TGS_REQ_AUTH_DATA_SESSION, words, bytes(16))
+    long = Ticket.decode(ask(site, held, krbtgt("BOSSA.TEST"), enc_authorization_data=added).ticket.encode())
+    kept = OpenTickets()
+    first = kept.open(long, granting_key(site))
+    again = kept.open(long, granting_key(site))
+    assert again is not first
+    assert again.opened.part == first.opened.part
 
 
 def test_no_more_are_kept_than_there_is_room_for(site: Site) -> None:
