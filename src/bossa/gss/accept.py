@@ -3,7 +3,7 @@
 One request, one answer: the ticket and the authenticator first, then the
 realms on the way, the channel bindings, the delegated credential, the PAC, and
 last the replay cache, so that only whole requests are remembered.  A refusal
-carries a KRB-ERROR once the request could be read.
+for which RFC 4120 has a code carries a KRB-ERROR once the request could be read.
 """
 
 from __future__ import annotations
@@ -50,14 +50,18 @@ _AD_AP_OPTIONS, _CBT = 143, 0x4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a listener has: its realm and keys, its memory, its source of random octets, its rules."""
+    """What a listener has: its realm and keys, its memory, its source of as many random octets as asked for, its rules.
+
+    With ``require_bindings`` there is no context over a channel that is not bound, nor over one that has no bindings.
+    Without ``in_order``, for datagrams, a client that asks for its messages in order gets that none comes twice.
+    """
 
     realm: str
     keys: Keys
     replay: ReplayCache
     random: Callable[[int], bytes]
-    skew: float = 300
     require_bindings: bool = False
+    in_order: bool = True
 
 
 class _Opened(NamedTuple):
@@ -119,7 +123,7 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     if req.ticket.realm != service.realm:
         raise KdcError(KrbCode.NOT_US, f"a ticket of {req.ticket.realm}")
     opened, key = open_ticket(req.ticket, service.keys)
-    verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.skew)
+    verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.replay.skew)
     _check_path(opened.part, service.realm)
     checksum = verified.authenticator.cksum
     if checksum is None or checksum.type != CHECKSUM_TYPE:
@@ -141,6 +145,8 @@ def _check_path(part: EncTicketPart, realm: str) -> None:
 def _check_bindings(service: Service, opened: _Opened, bindings: ChannelBindings | None) -> bool:
     """Tell whether the client bound the context to our channel; raises GssError for another.  RFC 4121 §4.1.1.2"""
     if bindings is None:
+        if service.require_bindings:
+            raise GssError(Major.BAD_BINDINGS, "the channel has no bindings, and they are required")
         return False
     if opened.asked.bindings == NONE:
         # A client that always binds, and here did not, speaks over a channel that it does not know of.
@@ -202,7 +208,7 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
     verified, flags = opened.verified, opened.asked.flags
     key = verified.subkey or verified.session
     theirs = verified.authenticator.seq_number or 0
-    window = Window(theirs, flags)
+    window = Window(theirs, _watched(service, flags))
     if not flags & ContextFlags.MUTUAL:
         # Nothing tells the client another number: ours begins where its own did.
         return b"", Protection(key, service.random, SENT_BY_ACCEPTOR, theirs, window)
@@ -211,6 +217,13 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
     reply = ap.reply(verified, service.random(16), subkey=subkey, seq_number=ours)
     mark = SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY
     return tokens.frame(mechanism, tokens.AP_REP + reply), Protection(subkey, service.random, mark, ours, window)
+
+
+def _watched(service: Service, flags: ContextFlags) -> ContextFlags:
+    """What is watched of the order of messages.  RFC 2743 §1.2.3"""
+    if service.in_order or not flags & ContextFlags.SEQUENCE:
+        return flags
+    return flags & ~ContextFlags.SEQUENCE | ContextFlags.REPLAY
 
 
 def _error(req: ApReq, mechanism: bytes, code: KrbCode, now: float) -> bytes:

@@ -181,6 +181,30 @@ def test_full_cache_refuses_whom_it_does_not_know() -> None:
     assert (refused.major, code(refused).error_code) == (Major.FAILURE, KrbCode.SVC_UNAVAILABLE)
 
 
+def test_clock_may_differ_as_far_as_the_memory_reaches() -> None:
+    """An authenticator that is good longer than it is remembered could be shown again."""
+    inner, made = inner_token(), int(NOW)
+    for skew, shown in ((10, made + 10), (10, made - 10), (900, made + 900), (900, made - 900)):
+        cache = ReplayCache(skew=skew)
+        accept(service(replay=cache), tokens.KRB5, inner, shown)
+        refused = refusal(inner, now=made + skew, replay=cache)
+        assert refused.major == Major.DUPLICATE_TOKEN
+        refused = refusal(inner, now=made + skew + 1, replay=cache)
+        assert code(refused).error_code == KrbCode.SKEW
+
+
+@pytest.mark.parametrize("flags", [ContextFlags.SEQUENCE, ContextFlags.SEQUENCE | ContextFlags.REPLAY])
+def test_over_datagrams_one_that_is_lost_is_no_loss_of_those_after_it(flags: ContextFlags) -> None:
+    """A client that asks for order gets freedom from repetition, where there can be no order."""
+    asking, answering = establish(wish=Wish(flags=ContextFlags.MUTUAL | flags), in_order=False)
+    lost, after = asking.get_mic(b"lost"), asking.get_mic(b"after")
+    answering.verify_mic(b"after", after)
+    answering.verify_mic(b"lost", lost)
+    for data, mic in ((b"lost", lost), (b"after", after)):
+        with pytest.raises(GssError, match="DUPLICATE"):
+            answering.verify_mic(data, mic)
+
+
 def test_refused_request_is_not_remembered() -> None:
     cache = ReplayCache()
     inner = inner_token(wish=Wish(bindings=OTHER))
@@ -192,7 +216,6 @@ def test_refused_request_is_not_remembered() -> None:
 BINDINGS = [
     (None, None, False, False),
     (CHANNEL, None, False, False),
-    (CHANNEL, None, True, False),
     (None, CHANNEL, False, False),
     (CHANNEL, CHANNEL, False, True),
     (CHANNEL, CHANNEL, True, True),
@@ -205,6 +228,12 @@ def test_channel_bindings_that_agree(
 ) -> None:
     context = accepted(inner_token(wish=Wish(bindings=theirs)), bindings=ours, require_bindings=required)
     assert context.channel_bound == bound
+
+
+@pytest.mark.parametrize("theirs", [None, CHANNEL])
+def test_channel_without_bindings_is_refused_where_they_are_required(theirs: ChannelBindings | None) -> None:
+    refused = refusal(inner_token(wish=Wish(bindings=theirs)), require_bindings=True)
+    assert refused.major == Major.BAD_BINDINGS
 
 
 @pytest.mark.parametrize(("theirs", "required"), [(OTHER, False), (OTHER, True), (None, True)])
