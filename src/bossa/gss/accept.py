@@ -1,9 +1,10 @@
 """Whether a context is accepted that an AP-REQ asks for, and our AP-REP.  RFC 4121 §4.1, RFC 4120 §3.2.3
 
 One request, one answer: the ticket and the authenticator first, then the
-realms on the way, the channel bindings, the delegated credential, the PAC, and
-last the replay cache, so that only whole requests are remembered.  A refusal
-for which RFC 4120 has a code carries a KRB-ERROR once the request could be read.
+realms on the way, what restricts the client, the channel bindings, the
+delegated credential, the PAC, and last the replay cache, so that only whole
+requests are remembered.  A refusal for which RFC 4120 has a code carries a
+KRB-ERROR once the request could be read.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
 from bossa.krb.messages import ApReq, AuthData, EncTicketPart, KrbError, decode_authorization_data
-from bossa.krb.pac.carry import AD_IF_RELEVANT
+from bossa.krb.pac.carry import AD_IF_RELEVANT, AD_MANDATORY_FOR_KDC
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.verify import verify_accepted
@@ -44,6 +45,8 @@ _MAJORS = {
     KrbCode.REPEAT: Major.DUPLICATE_TOKEN,
     KrbCode.INAPP_CKSUM: Major.DEFECTIVE_TOKEN,
 }
+# What holds elements that a service may leave alone.  RFC 4120 §5.2.6.1, §5.2.6.4
+_NOT_CRITICAL = (AD_IF_RELEVANT, AD_MANDATORY_FOR_KDC)
 # AD-AUTH-DATA-AP-OPTIONS and its KERB_AP_OPTIONS_CBT.  [MS-KILE] 3.2.5.8
 _AD_AP_OPTIONS, _CBT = 143, 0x4000
 
@@ -125,6 +128,7 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     opened, key = open_ticket(req.ticket, service.keys)
     verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.replay.skew)
     _check_path(opened.part, service.realm)
+    _check_restrictions((*opened.part.authorization_data, *verified.authenticator.authorization_data))
     checksum = verified.authenticator.cksum
     if checksum is None or checksum.type != CHECKSUM_TYPE:
         raise KdcError(KrbCode.INAPP_CKSUM, "the authenticator does not say what the context is to be")
@@ -140,6 +144,13 @@ def _check_path(part: EncTicketPart, realm: str) -> None:
         return
     if part.transited.octets:
         raise KdcError(KrbCode.PATH_NOT_ACCEPTED, f"no KDC checked the way from {part.crealm}")
+
+
+def _check_restrictions(items: Iterable[AuthData]) -> None:
+    """Refuse what restricts a client and is not understood here.  RFC 4120 §5.2.6"""
+    for item in items:
+        if item.type not in _NOT_CRITICAL:
+            raise KdcError(KrbCode.GENERIC, f"authorization data of type {item.type} is not understood")
 
 
 def _check_bindings(service: Service, opened: _Opened, bindings: ChannelBindings | None) -> bool:

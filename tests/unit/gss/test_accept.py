@@ -244,7 +244,9 @@ def test_channel_bindings_that_do_not_agree(theirs: ChannelBindings | None, requ
 
 def options(number: int, octets: bytes) -> tuple[AuthData, ...]:
     """A client's options in its authenticator."""
-    return (AuthData(2, b""), AuthData(1, encode_authorization_data((AuthData(number, octets),))))
+    return AuthData(1, encode_authorization_data(())), AuthData(
+        1, encode_authorization_data((AuthData(number, octets),))
+    )
 
 
 def test_client_that_always_binds_and_here_did_not_is_refused() -> None:
@@ -283,6 +285,18 @@ def test_service_key_of_two_versions_serves_tickets_of_both(kvno: int) -> None:
 def test_authorization_data_of_the_ticket_is_there() -> None:
     data = (AuthData(1, bytes.fromhex("3000")),)
     assert accepted(inner_token(credential(authorization_data=data))).authorization_data == data
+
+
+@pytest.mark.parametrize("number", [4, 5, 71, 128, 999])
+def test_authorization_data_that_must_be_understood_and_is_not_refuses(number: int) -> None:
+    """RFC 4120 §5.2.6: what is not inside AD-IF-RELEVANT restricts, and a restriction is not to be overlooked."""
+    unknown = (AuthData(number, b"restricted"),)
+    for inner in (inner_token(credential(authorization_data=unknown)), changed(authorization_data=unknown)):
+        refused = refusal(inner)
+        assert (refused.major, code(refused).error_code) == (Major.FAILURE, KrbCode.GENERIC)
+        assert f"authorization data of type {number}" in refused.reason
+    inside = (AuthData(1, encode_authorization_data(unknown)), AuthData(8, encode_authorization_data(unknown)))
+    accepted(changed(authorization_data=inside))
 
 
 def test_acceptor_is_over_after_a_refusal_and_after_the_context() -> None:
