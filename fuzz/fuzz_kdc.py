@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import small_realm
-from small_realm import DNS, NAME, NOW, OTHER, OTHER_SID, SEED, SESSION, SUBKEY, WEB
+from small_realm import DNS, NAME, NOW, OTHER, OTHER_SID, SEED, SESSION, SUBKEY, THEIR_WEB, WEB
 
 from bossa.crypto.enctypes import hmac_md5_checksum
 from bossa.directory.sid import Sid
 from bossa.krb.armor import ARMOR_AP_REQUEST, armor_key, challenge
 from bossa.krb.errors import KrbCode
-from bossa.krb.flags import KdcOptions
+from bossa.krb.flags import KdcOptions, PacOptions
 from bossa.krb.kdc.kdc import Kdc
 from bossa.krb.kdc.outcome import Verdict
 from bossa.krb.kdc.settings import KdcSettings
@@ -37,7 +37,7 @@ from bossa.krb.messages import (
     encode_padata,
 )
 from bossa.krb.names import PrincipalName, krbtgt
-from bossa.krb.pac import BufferType, LogonInfo, Pac, PacContent, from_directory, service_part, tgt_part
+from bossa.krb.pac import BufferType, DelegationInfo, LogonInfo, Pac, PacContent, from_directory, service_part, tgt_part
 from bossa.krb.pac.container import encode
 from bossa.krb.padata import (
     KrbFastArmor,
@@ -45,6 +45,7 @@ from bossa.krb.padata import (
     KrbFastReq,
     PaEncTsEnc,
     PaForUser,
+    PaPacOptions,
     PaS4uX509User,
     PaType,
     S4uUserId,
@@ -107,9 +108,9 @@ def tgs(
     return KdcReq(TGS_REQ, (header, *padata), replace(ASK_DNS, raw=asked)).encode()
 
 
-def foreign() -> PacContent:
-    """Return what another realm says of its bob."""
-    content = from_directory(REALM, small_realm.principal(REALM, "alice"), int(NOW), client="bob")
+def foreign(client: str) -> PacContent:
+    """Return what another realm says of a client."""
+    content = from_directory(REALM, small_realm.principal(REALM, "alice"), int(NOW), client=client)
     info = replace(LogonInfo.decode(content.find(BufferType.LOGON_INFO) or b""), logon_domain_id=Sid.parse(OTHER_SID))
     sid = info.logon_domain_id.child(info.user_id)
     return content.replaced(BufferType.LOGON_INFO, info.encode()).replaced(BufferType.REQUESTER, sid.octets)
@@ -133,7 +134,16 @@ PROOF = small_realm.proof(
 ).encode()
 TGT_PART = tgt_part(pac("alice"), small_realm.ticket_part("alice", flags=small_realm.FIRST), TGT, TGT)
 ACROSS = small_realm.ticket_part("bob", OTHER)
-FOREIGN = foreign()
+FOREIGN = foreign("bob")
+OF_THEIR_WEB = foreign(THEIR_WEB)
+DELEGATED = DelegationInfo(DNS, (f"{THEIR_WEB}@{OTHER}",)).encode()
+BOBS_EVIDENCE = foreign(f"bob@{OTHER}").replaced(BufferType.DELEGATION_INFO, DELEGATED)
+RESOURCE_BASED = PaData(
+    PaType.PAC_OPTIONS, PaPacOptions(int(PacOptions.RESOURCE_BASED_CONSTRAINED_DELEGATION)).encode()
+)
+THEIR_TGT = small_realm.ticket(
+    krbtgt(NAME), TRUST, tgt_part(OF_THEIR_WEB, small_realm.ticket_part(THEIR_WEB, OTHER), TRUST, TRUST), OTHER
+)
 
 
 def packet(data: bytes) -> bytes:
@@ -212,6 +222,20 @@ def x509(data: bytes) -> bytes:
     return PaS4uX509User(S4uUserId(7, None, "", raw=data), cksum).encode()
 
 
+def their_evidence(data: bytes) -> bytes:
+    """The PAC of another realm's word on its user, signed, with which a service of that realm acts."""
+    part = small_realm.ticket_part(THEIR_WEB, OTHER)
+    shown = small_realm.ticket(krbtgt(NAME), TRUST, tgt_part(Pac.decode(data).content(), part, TRUST, TRUST), OTHER)
+    asked = body(PrincipalName.parse(DNS, 2), options=PROXY, tickets=(shown,)).encode()
+    return tgs(THEIR_TGT, THEIR_WEB, asked, RESOURCE_BASED, crealm=OTHER)
+
+
+def their_service(padata: bytes) -> bytes:
+    """What stands beside the ticket of another realm's service, which asks for our users."""
+    asked = body(krbtgt(OTHER)).encode()
+    return tgs(THEIR_TGT, THEIR_WEB, asked, *decode_padata(padata), crealm=OTHER)
+
+
 def user(data: bytes) -> bytes:
     """The user of a PA-S4U-X509-USER."""
     return tgs(TGT_WEB, WEB, ASK_SELF.encode(), PaData(PaType.S4U_X509_USER, x509(data)))
@@ -260,6 +284,8 @@ KINDS: dict[bytes, Callable[[bytes], bytes]] = {
     b"d": added,
     b"e": shown_evidence,
     b"E": evidence_part,
+    b"y": their_evidence,
+    b"Y": their_service,
     b"u": user,
     b"n": named_user,
     b"f": armored_first,
@@ -268,7 +294,7 @@ KINDS: dict[bytes, Callable[[bytes], bytes]] = {
 # Where only alice can come out: what was made up is none of what the KDC's own keys vouch for.
 ALICES = frozenset((b"b", b"s", b"f", b"p", b"a", b"d"))
 # What only another realm could make up; it speaks for none of ours.
-THEIRS = frozenset((b"x", b"X"))
+THEIRS = frozenset((b"x", b"X", b"y", b"Y"))
 
 
 def seeds() -> Iterable[bytes]:
@@ -292,6 +318,8 @@ def seeds() -> Iterable[bytes]:
     yield b"d" + encode_authorization_data((AuthData(1, encode_authorization_data((AuthData(99, b"x"),))),))
     yield b"e" + alice_pac
     yield b"E" + service_part(pac("alice"), small_realm.ticket_part("alice"), KEYS[WEB], TGT)
+    yield b"y" + container(BOBS_EVIDENCE)
+    yield b"Y" + encode_padata((PaData(PaType.S4U_X509_USER, x509(user_id)),))
     yield b"u" + user_id
     yield b"n" + for_user
     yield b"f" + inside_as

@@ -26,6 +26,7 @@ from bossa.krb.usages import Usage
 NOW = 1_800_000_000.25
 NAME, OTHER, PASSWORD = "BOSSA.TEST", "OTHER.TEST", "a password of sixteen and more"
 OTHER_SID = "S-1-5-21-1-2-3"
+THEIR_WEB = "HTTP/web.other.test"
 WEB, DNS = "HTTP/web.bossa.test", "DNS/ns.bossa.test"
 SESSION, SUBKEY = Key(18, b"s" * 32), Key(18, b"u" * 32)
 SEED = b"c" * 16
@@ -40,7 +41,10 @@ def _as_it_is(purpose: bytes, data: bytes) -> bytes:
 
 
 def make() -> Realm:
-    """Make a realm with a user, two services of which one may act for users at the other, and a trust."""
+    """Make a realm with a user, two services, and a trust; who may act for users at one of the services is one of each.
+
+    The user's own realm's service may by its own list, the other realm's by that of the target.
+    """
     realm = Realm(rows.key_opener(_as_it_is))
     maker = KeyMaker(_as_it_is, octets, enctypes=(18,))
     new = NewPassword(PASSWORD, PasswordPolicy(), int(NOW) - 60)
@@ -49,7 +53,8 @@ def make() -> Realm:
     for service in (WEB, DNS):
         realm.apply(changes.new_service(realm, maker, service, new.now))
     middle = msgspec.structs.replace(principal(realm, WEB).account, delegates_to=(DNS,), any_protocol=True)
-    realm.apply([rows.account_item(middle)])
+    target = msgspec.structs.replace(principal(realm, DNS).account, allowed_from=(f"{THEIR_WEB}@{OTHER}",))
+    realm.apply(map(rows.account_item, (middle, target)))
     other = Other(OTHER, "both", OTHER_SID, (OTHER.lower(),))
     realm.apply(trusts.new_trust(realm, maker, other, PASSWORD, new.now))
     return realm
