@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import sys
 
+import small_realm
+
 from bossa.crypto.enctypes import Key
 from bossa.directory.sid import Sid
 from bossa.krb.errors import KdcError
@@ -20,8 +22,12 @@ from bossa.krb.pac import (
     LogonInfo,
     Pac,
     filter_sids,
+    from_directory,
     put_in,
+    service_part,
     sids,
+    sign_service,
+    sign_tgt,
     verify_accepted,
     verify_service,
     verify_tgt,
@@ -42,6 +48,16 @@ READERS = {
     BufferType.DELEGATION_INFO: DelegationInfo,
     BufferType.UPN_DNS_INFO: UpnDnsInfo,
 }
+REALM = small_realm.make()
+CONTENT = from_directory(REALM, small_realm.principal(REALM, "alice"), 1).replaced(
+    BufferType.DELEGATION_INFO, DelegationInfo("DNS/ns", ("HTTP/web@R", "HTTP/app@R")).encode()
+)
+SEEDS = (
+    sign_service(CONTENT, PART, KEY, KEY),
+    sign_tgt(CONTENT, KEY, KEY),
+    service_part(CONTENT, PART, KEY, KEY),
+    *(data for _, data in CONTENT.buffers),
+)
 
 
 def one_input(data: bytes) -> None:
@@ -86,5 +102,6 @@ if __name__ == "__main__":
     import atheris
 
     atheris.instrument_all()
+    small_realm.sow(sys.argv[1:], SEEDS)
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()

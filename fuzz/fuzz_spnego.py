@@ -8,6 +8,9 @@ Run with ``python fuzz/fuzz_spnego.py [CORPUS] [-runs=N]`` where atheris is inst
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+
+import small_realm
 
 from bossa.crypto.enctypes import Key
 from bossa.gss import tokens
@@ -16,7 +19,7 @@ from bossa.gss.acceptor import Acceptor
 from bossa.gss.errors import GssError
 from bossa.gss.initiator import Initiator
 from bossa.gss.replay import ReplayCache
-from bossa.gss.spnego import NegTokenInit, NegTokenResp, decode_init, offer
+from bossa.gss.spnego import NegState, NegTokenInit, NegTokenResp, decode_init, hints, offer
 from bossa.krb.credential import Credential, Times
 from bossa.krb.messages import EncryptedData, EncryptionKey, Ticket
 from bossa.krb.names import PrincipalName
@@ -29,6 +32,14 @@ CREDENTIAL = Credential(NAME, "T", NAME, "T", TICKET, EncryptionKey(17, bytes(16
 SERVICE = Service(realm="T", keys=lambda sname, kvno, etype: (Key(17, bytes(16)),), replay=ReplayCache(), random=bytes)
 # Kerberos is the second choice, so the acceptor waits for its token.
 SECOND = tokens.frame(tokens.SPNEGO, offer((tokens.NTLM, tokens.KRB5), b"").encode())
+SEEDS = (
+    offer((tokens.KRB5,), b"token").encode(),
+    replace(offer((tokens.NTLM, tokens.MS_KRB5, tokens.KRB5), b"token"), mic_after_hints=b"mic").encode(),
+    tokens.unframe(hints())[1],
+    tokens.unframe(Initiator(CREDENTIAL, bytes, negotiate=True).step(None, NOW).token)[1],
+    NegTokenResp(NegState.REQUEST_MIC, tokens.KRB5, b"token", b"mic").encode(),
+    NegTokenResp(NegState.REJECT).encode(),
+)
 
 
 def one_input(data: bytes) -> None:
@@ -71,5 +82,6 @@ if __name__ == "__main__":
     import atheris
 
     atheris.instrument_all()
+    small_realm.sow(sys.argv[1:], SEEDS)
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()

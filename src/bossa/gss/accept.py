@@ -1,9 +1,10 @@
 """Whether a context is accepted that an AP-REQ asks for, and our AP-REP.  RFC 4121 §4.1, RFC 4120 §3.2.3
 
 One request, one answer: the ticket and the authenticator first, then the
-realms on the way, the channel bindings, the delegated credential, the PAC, and
-last the replay cache, so that only whole requests are remembered.  A refusal
-carries a KRB-ERROR once the request could be read.
+realms on the way, what restricts the client, the channel bindings, the
+delegated credential, the PAC, and last the replay cache, so that only whole
+requests are remembered.  A refusal for which RFC 4120 has a code carries a
+KRB-ERROR once the request could be read.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from bossa.krb.credential import Credential
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import ApOptions, TicketFlags
 from bossa.krb.messages import ApReq, AuthData, EncTicketPart, KrbError, decode_authorization_data
-from bossa.krb.pac.carry import AD_IF_RELEVANT
+from bossa.krb.pac.carry import AD_IF_RELEVANT, AD_MANDATORY_FOR_KDC
 from bossa.krb.pac.container import BufferType
 from bossa.krb.pac.logon import LogonInfo
 from bossa.krb.pac.verify import verify_accepted
@@ -44,20 +45,26 @@ _MAJORS = {
     KrbCode.REPEAT: Major.DUPLICATE_TOKEN,
     KrbCode.INAPP_CKSUM: Major.DEFECTIVE_TOKEN,
 }
+# What holds elements that a service may leave alone.  RFC 4120 §5.2.6.1, §5.2.6.4
+_NOT_CRITICAL = (AD_IF_RELEVANT, AD_MANDATORY_FOR_KDC)
 # AD-AUTH-DATA-AP-OPTIONS and its KERB_AP_OPTIONS_CBT.  [MS-KILE] 3.2.5.8
 _AD_AP_OPTIONS, _CBT = 143, 0x4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a listener has: its realm and keys, its memory, its source of random octets, its rules."""
+    """What a listener has: its realm and keys, its memory, its source of as many random octets as asked for, its rules.
+
+    With ``require_bindings`` there is no context over a channel that is not bound, nor over one that has no bindings.
+    Without ``in_order``, for datagrams, a client that asks for its messages in order gets that none comes twice.
+    """
 
     realm: str
     keys: Keys
     replay: ReplayCache
     random: Callable[[int], bytes]
-    skew: float = 300
     require_bindings: bool = False
+    in_order: bool = True
 
 
 class _Opened(NamedTuple):
@@ -119,8 +126,9 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     if req.ticket.realm != service.realm:
         raise KdcError(KrbCode.NOT_US, f"a ticket of {req.ticket.realm}")
     opened, key = open_ticket(req.ticket, service.keys)
-    verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.skew)
+    verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.replay.skew)
     _check_path(opened.part, service.realm)
+    _check_restrictions((*opened.part.authorization_data, *verified.authenticator.authorization_data))
     checksum = verified.authenticator.cksum
     if checksum is None or checksum.type != CHECKSUM_TYPE:
         raise KdcError(KrbCode.INAPP_CKSUM, "the authenticator does not say what the context is to be")
@@ -138,9 +146,18 @@ def _check_path(part: EncTicketPart, realm: str) -> None:
         raise KdcError(KrbCode.PATH_NOT_ACCEPTED, f"no KDC checked the way from {part.crealm}")
 
 
+def _check_restrictions(items: Iterable[AuthData]) -> None:
+    """Refuse what restricts a client and is not understood here.  RFC 4120 §5.2.6"""
+    for item in items:
+        if item.type not in _NOT_CRITICAL:
+            raise KdcError(KrbCode.GENERIC, f"authorization data of type {item.type} is not understood")
+
+
 def _check_bindings(service: Service, opened: _Opened, bindings: ChannelBindings | None) -> bool:
     """Tell whether the client bound the context to our channel; raises GssError for another.  RFC 4121 §4.1.1.2"""
     if bindings is None:
+        if service.require_bindings:
+            raise GssError(Major.BAD_BINDINGS, "the channel has no bindings, and they are required")
         return False
     if opened.asked.bindings == NONE:
         # A client that always binds, and here did not, speaks over a channel that it does not know of.
@@ -202,7 +219,7 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
     verified, flags = opened.verified, opened.asked.flags
     key = verified.subkey or verified.session
     theirs = verified.authenticator.seq_number or 0
-    window = Window(theirs, flags)
+    window = Window(theirs, _watched(service, flags))
     if not flags & ContextFlags.MUTUAL:
         # Nothing tells the client another number: ours begins where its own did.
         return b"", Protection(key, service.random, SENT_BY_ACCEPTOR, theirs, window)
@@ -211,6 +228,13 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
     reply = ap.reply(verified, service.random(16), subkey=subkey, seq_number=ours)
     mark = SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY
     return tokens.frame(mechanism, tokens.AP_REP + reply), Protection(subkey, service.random, mark, ours, window)
+
+
+def _watched(service: Service, flags: ContextFlags) -> ContextFlags:
+    """What is watched of the order of messages.  RFC 2743 §1.2.3"""
+    if service.in_order or not flags & ContextFlags.SEQUENCE:
+        return flags
+    return flags & ~ContextFlags.SEQUENCE | ContextFlags.REPLAY
 
 
 def _error(req: ApReq, mechanism: bytes, code: KrbCode, now: float) -> bytes:

@@ -28,7 +28,7 @@ class Acceptor:
         self._over = False
 
     def step(self, token: bytes, now: float) -> Step:
-        """Take the peer's next token; raises GssError, whose token is for the peer."""
+        """Take the peer's next token; ``now`` is in seconds since 1970.  Raises GssError, whose token is the peer's."""
         if self._over:
             raise GssError(Major.NO_CONTEXT, "the conversation is over")
         self._over = True

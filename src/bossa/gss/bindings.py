@@ -42,5 +42,22 @@ class ChannelBindings:
         return compare_digest(self.digest, digest)
 
 
+def tls_server_end_point(certificate: bytes) -> ChannelBindings:
+    """The bindings of a TLS channel, by its server's certificate (DER): a hash of it.  RFC 5929 §4.1
+
+    Raises ValueError for octets that are no certificate, and for a signature without a hash of its own (Ed25519),
+    for which nothing is specified.
+    """
+    # Only listeners with TLS need to load this.
+    from cryptography.hazmat.primitives.hashes import MD5, SHA1
+    from cryptography.x509 import load_der_x509_certificate
+
+    algorithm = load_der_x509_certificate(certificate).signature_hash_algorithm
+    if algorithm is None:
+        raise ValueError("the certificate's signature has no hash to bind a channel by")
+    name = "sha256" if isinstance(algorithm, MD5 | SHA1) else algorithm.name
+    return ChannelBindings(b"tls-server-end-point:" + hashlib.new(name.replace("-", "_"), certificate).digest())
+
+
 def _counted(octets: bytes) -> bytes:
     return len(octets).to_bytes(4, "little") + octets

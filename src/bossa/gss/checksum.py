@@ -19,6 +19,7 @@ CHECKSUM_TYPE = 0x8003
 _HEAD = struct.Struct("<I16sI")
 _DELEGATION = struct.Struct("<HH")
 _DELEGATION_OPTION = 1
+_MOST_DELEGATED = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class ContextRequest:
         return cls(asked, bindings, _credential(octets) if asked & ContextFlags.DELEG else b"")
 
     def encode(self) -> bytes:
-        """Write the checksum's octets."""
+        """Write the checksum's octets; raises WireError for a credential whose size cannot be said."""
+        if len(self.credential) > _MOST_DELEGATED:
+            raise WireError(f"a credential of {len(self.credential)} octets is delegated")
         head = _HEAD.pack(len(NONE), self.bindings, self.flags)
         if not self.flags & ContextFlags.DELEG:
             return head

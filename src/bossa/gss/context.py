@@ -29,7 +29,11 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A context that both ends have."""
+    """A context that both ends have; ``expires`` is when the ticket does, in seconds since 1970.
+
+    ``client`` and ``server`` are names without their realms as people write them; ``server`` is the client's word
+    among the names that share a key.  ``delegated`` is the client's own credential, to act for it everywhere.
+    """
 
     mechanism: bytes
     client: str

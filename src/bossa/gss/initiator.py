@@ -35,7 +35,7 @@ class Initiator:
         self._over = False
 
     def step(self, token: bytes | None, now: float) -> Step:
-        """Give the first token (to None), then take the acceptor's; raises GssError."""
+        """Give the first token (to None), then take the peer's; ``now`` is in seconds since 1970.  Raises GssError."""
         if self._over:
             raise GssError(Major.NO_CONTEXT, "the conversation is over")
         self._over = True

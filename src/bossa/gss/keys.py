@@ -11,13 +11,13 @@ from itertools import islice
 from operator import itemgetter
 from typing import Protocol
 
-from bossa.crypto.enctypes import SUPPORTED, BadIntegrity, Key
+from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb import ticket as tickets
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.keytab import Keytab
 from bossa.krb.messages import Ticket
 from bossa.krb.names import PrincipalName
-from bossa.krb.ticket import OpenTicket, held_key
+from bossa.krb.ticket import OpenTicket
 
 # Old versions of one key are few; a ticket without a version must not cost us more than these.
 MOST_TRIES = 16
@@ -32,17 +32,19 @@ class Keys(Protocol):
 
 
 def of_keytab(keytab: Keytab, realm: str) -> Keys:
-    """The keys that a key table has for a realm's services, of the types that we have."""
-    found: dict[tuple[tuple[str, ...], int], list[tuple[int, Key]]] = {}
+    """The keys that a key table has for a realm's services, of the types that we have.
+
+    A service is found in any letter case: its ticket says its name as the client wrote it.
+    """
+    found: dict[tuple[str, int], list[tuple[int, Key]]] = {}
     for entry in keytab.entries:
-        if entry.realm == realm and entry.key.etype in SUPPORTED:
-            pair = entry.kvno, held_key(entry.key)
-            found.setdefault((entry.principal.parts, entry.key.etype), []).append(pair)
+        if entry.realm == realm and (key := entry.usable):
+            found.setdefault((entry.principal.text.lower(), key.enctype), []).append((entry.kvno, key))
     for pairs in found.values():
         pairs.sort(key=itemgetter(0), reverse=True)
 
     def keys(sname: PrincipalName, kvno: int | None, etype: int) -> Iterator[Key]:
-        pairs = found.get((sname.parts, etype), ())
+        pairs = found.get((sname.text.lower(), etype), ())
         return (key for version, key in pairs if kvno in (None, version))
 
     return keys

@@ -123,8 +123,8 @@ class Protection:
         return data
 
     def _check_sender(self, flags: int) -> None:
-        """The peer's flags are ours but for the sender's; no other flag is known."""
-        if flags & ~SEALED != self.mark ^ SENT_BY_ACCEPTOR:
+        """The peer's flags are ours but for the sender's; those of the future say nothing.  RFC 4121 §4.2.2"""
+        if flags & (SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY) != self.mark ^ SENT_BY_ACCEPTOR:
             raise GssError(Major.DEFECTIVE_TOKEN, f"flags {flags:#x} are not the peer's")
 
     def _count(self) -> int:

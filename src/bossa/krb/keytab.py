@@ -33,6 +33,14 @@ class KeytabEntry:
     key: EncryptionKey
     timestamp: int = 0
 
+    @property
+    def usable(self) -> Key | None:
+        """The key, unless its type is none of ours or its size is wrong."""
+        try:
+            return held_key(self.key)
+        except ValueError:
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Keytab:
@@ -53,19 +61,12 @@ class Keytab:
 
     def keys(self, principal: PrincipalName, realm: str) -> tuple[tuple[int, Key], ...]:
         """Version and key of every entry of a principal that we can use, newest versions first."""
-        found: list[tuple[int, Key]] = []
-        for entry in self.entries:
-            if entry.principal.parts == principal.parts and entry.realm == realm:
-                found.extend(_usable(entry))
+        found = (
+            (entry.kvno, key)
+            for entry in self.entries
+            if entry.principal.parts == principal.parts and entry.realm == realm and (key := entry.usable)
+        )
         return tuple(sorted(found, key=lambda pair: -pair[0]))
-
-
-def _usable(entry: KeytabEntry) -> Iterator[tuple[int, Key]]:
-    """Version and key of an entry, unless its type is none of ours."""
-    try:
-        yield entry.kvno, held_key(entry.key)
-    except ValueError:
-        return
 
 
 def _entries(r: Reader) -> Iterator[KeytabEntry]:

@@ -181,6 +181,30 @@ def test_full_cache_refuses_whom_it_does_not_know() -> None:
     assert (refused.major, code(refused).error_code) == (Major.FAILURE, KrbCode.SVC_UNAVAILABLE)
 
 
+def test_clock_may_differ_as_far_as_the_memory_reaches() -> None:
+    """An authenticator that is good longer than it is remembered could be shown again."""
+    inner, made = inner_token(), int(NOW)
+    for skew, shown in ((10, made + 10), (10, made - 10), (900, made + 900), (900, made - 900)):
+        cache = ReplayCache(skew=skew)
+        accept(service(replay=cache), tokens.KRB5, inner, shown)
+        refused = refusal(inner, now=made + skew, replay=cache)
+        assert refused.major == Major.DUPLICATE_TOKEN
+        refused = refusal(inner, now=made + skew + 1, replay=cache)
+        assert code(refused).error_code == KrbCode.SKEW
+
+
+@pytest.mark.parametrize("flags", [ContextFlags.SEQUENCE, ContextFlags.SEQUENCE | ContextFlags.REPLAY])
+def test_over_datagrams_one_that_is_lost_is_no_loss_of_those_after_it(flags: ContextFlags) -> None:
+    """A client that asks for order gets freedom from repetition, where there can be no order."""
+    asking, answering = establish(wish=Wish(flags=ContextFlags.MUTUAL | flags), in_order=False)
+    lost, after = asking.get_mic(b"lost"), asking.get_mic(b"after")
+    answering.verify_mic(b"after", after)
+    answering.verify_mic(b"lost", lost)
+    for data, mic in ((b"lost", lost), (b"after", after)):
+        with pytest.raises(GssError, match="DUPLICATE"):
+            answering.verify_mic(data, mic)
+
+
 def test_refused_request_is_not_remembered() -> None:
     cache = ReplayCache()
     inner = inner_token(wish=Wish(bindings=OTHER))
@@ -192,7 +216,6 @@ def test_refused_request_is_not_remembered() -> None:
 BINDINGS = [
     (None, None, False, False),
     (CHANNEL, None, False, False),
-    (CHANNEL, None, True, False),
     (None, CHANNEL, False, False),
     (CHANNEL, CHANNEL, False, True),
     (CHANNEL, CHANNEL, True, True),
@@ -207,6 +230,12 @@ def test_channel_bindings_that_agree(
     assert context.channel_bound == bound
 
 
+@pytest.mark.parametrize("theirs", [None, CHANNEL])
+def test_channel_without_bindings_is_refused_where_they_are_required(theirs: ChannelBindings | None) -> None:
+    refused = refusal(inner_token(wish=Wish(bindings=theirs)), require_bindings=True)
+    assert refused.major == Major.BAD_BINDINGS
+
+
 @pytest.mark.parametrize(("theirs", "required"), [(OTHER, False), (OTHER, True), (None, True)])
 def test_channel_bindings_that_do_not_agree(theirs: ChannelBindings | None, required: bool) -> None:
     refused = refusal(inner_token(wish=Wish(bindings=theirs)), bindings=CHANNEL, require_bindings=required)
@@ -215,7 +244,9 @@ def test_channel_bindings_that_do_not_agree(theirs: ChannelBindings | None, requ
 
 def options(number: int, octets: bytes) -> tuple[AuthData, ...]:
     """A client's options in its authenticator."""
-    return (AuthData(2, b""), AuthData(1, encode_authorization_data((AuthData(number, octets),))))
+    return AuthData(1, encode_authorization_data(())), AuthData(
+        1, encode_authorization_data((AuthData(number, octets),))
+    )
 
 
 def test_client_that_always_binds_and_here_did_not_is_refused() -> None:
@@ -254,6 +285,18 @@ def test_service_key_of_two_versions_serves_tickets_of_both(kvno: int) -> None:
 def test_authorization_data_of_the_ticket_is_there() -> None:
     data = (AuthData(1, bytes.fromhex("3000")),)
     assert accepted(inner_token(credential(authorization_data=data))).authorization_data == data
+
+
+@pytest.mark.parametrize("number", [4, 5, 71, 128, 999])
+def test_authorization_data_that_must_be_understood_and_is_not_refuses(number: int) -> None:
+    """RFC 4120 §5.2.6: what is not inside AD-IF-RELEVANT restricts, and a restriction is not to be overlooked."""
+    unknown = (AuthData(number, b"restricted"),)
+    for inner in (inner_token(credential(authorization_data=unknown)), changed(authorization_data=unknown)):
+        refused = refusal(inner)
+        assert (refused.major, code(refused).error_code) == (Major.FAILURE, KrbCode.GENERIC)
+        assert f"authorization data of type {number}" in refused.reason
+    inside = (AuthData(1, encode_authorization_data(unknown)), AuthData(8, encode_authorization_data(unknown)))
+    accepted(changed(authorization_data=inside))
 
 
 def test_acceptor_is_over_after_a_refusal_and_after_the_context() -> None:

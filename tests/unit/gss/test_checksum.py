@@ -47,3 +47,10 @@ def test_extensions_and_flags_that_nobody_knows_are_stepped_over() -> None:
 def test_octets_of_another_shape_are_refused(octets: bytes) -> None:
     with pytest.raises(WireError):
         ContextRequest.decode(octets)
+
+
+def test_credential_whose_size_cannot_be_said_is_refused() -> None:
+    flags = ContextFlags.DELEG
+    assert len(ContextRequest(flags, NONE, bytes(0xFFFF)).encode()) == 28 + 0xFFFF
+    with pytest.raises(WireError):
+        ContextRequest(flags, NONE, bytes(0x10000)).encode()

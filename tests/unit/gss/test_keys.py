@@ -30,6 +30,17 @@ def test_keytab_gives_no_key_of_another_realm_or_an_unknown_type() -> None:
     assert list(of_keytab(Keytab(entries), REALM)(WEB, None, 23)) == []
 
 
+def test_keytab_knows_its_names_in_any_letter_case() -> None:
+    """The ticket keeps the name as the client wrote it, and the KDC finds hosts in any case."""
+    shown = PrincipalName(WEB.type, ("http", "WEB.Bossa.Test"))
+    assert list(of_keytab(keytab(), REALM)(shown, None, AES)) == [service_key(AES)]
+
+
+def test_keytab_with_a_key_of_the_wrong_size_gives_the_others() -> None:
+    broken = KeytabEntry(WEB, REALM, 9, EncryptionKey(AES, b"short"))
+    assert list(of_keytab(Keytab((broken, *keytab().entries)), REALM)(WEB, None, AES)) == [service_key(AES)]
+
+
 @pytest.mark.parametrize("enctype", list(Enctype))
 def test_ticket_is_opened_with_the_key_that_fits(enctype: Enctype) -> None:
     opened, key = open_ticket(credential(enctype, kvno=2).open_ticket(), of_keytab(keytab(1, 2, 3), REALM))

@@ -127,6 +127,18 @@ def test_token_cut_anywhere_is_refused(sealed: bool) -> None:
         assert refusal(acceptor.verify_mic, b"message", mic[:size]) in (Major.BAD_MIC, Major.DEFECTIVE_TOKEN)
 
 
+@pytest.mark.parametrize("unknown", [0x08, 0xF8])
+def test_flags_that_nobody_knows_yet_are_covered_and_say_nothing(unknown: int) -> None:
+    """RFC 4121 §4.2.2"""
+    initiator, acceptor = pair(mark=ACCEPTOR_SUBKEY | unknown)[0], pair()[1]
+    acceptor.verify_mic(b"m", initiator.get_mic(b"m"))
+    assert acceptor.unwrap(initiator.wrap(b"m")) == (b"m", True)
+    token = initiator.wrap(b"m", sealed=False)
+    changed = token[:2] + bytes((token[2] ^ unknown,)) + token[3:]
+    assert refusal(acceptor.unwrap, changed) == Major.BAD_MIC
+    assert acceptor.unwrap(token) == (b"m", False)
+
+
 def test_own_token_sent_back_is_refused() -> None:
     for sender, _ in both_ways(pair()):
         assert refusal(sender.unwrap, sender.wrap(b"m")) == Major.DEFECTIVE_TOKEN

@@ -39,14 +39,26 @@ def test_another_client_server_moment_or_authenticator_is_another(
 
 def test_a_full_cache_refuses_until_the_oldest_can_be_forgotten() -> None:
     cache = ReplayCache(limit=2, skew=300)
-    cache.take(WHO, MOMENT, b"a", 1000)
-    cache.take(WHO, MOMENT, b"b", 1001)
+    cache.take(("alice", ""), MOMENT, b"", 1000)
+    cache.take(("bob", ""), MOMENT, b"", 1001)
     for now in (1001, 1600):
         with pytest.raises(GssError) as refused:
-            cache.take(WHO, MOMENT, b"c", now)
+            cache.take(("carol", ""), MOMENT, b"", now)
         assert refused.value.major == Major.FAILURE
         with pytest.raises(GssError, match="DUPLICATE"):
-            cache.take(WHO, MOMENT, b"a", now)
+            cache.take(("alice", ""), MOMENT, b"", now)
+    cache.take(("carol", ""), MOMENT, b"", 1600.5)
+    assert len(cache) == 2
+
+
+def test_one_client_does_not_fill_the_memory_of_all() -> None:
+    cache = ReplayCache(limit=8, skew=300)
+    for octet in b"ab":
+        cache.take(WHO, MOMENT, bytes((octet,)), 1000)
+    for now in (1000, 1600):
+        with pytest.raises(GssError, match="FAILURE: alice"):
+            cache.take((WHO[0], "DNS/ns@BOSSA.TEST"), MOMENT, b"c", now)
+        cache.take((f"bob@{now}", WHO[1]), MOMENT, b"c", now)
     cache.take(WHO, MOMENT, b"c", 1600.5)
     assert len(cache) == 2
 
