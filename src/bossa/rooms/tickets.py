@@ -118,8 +118,6 @@ class TicketRoom:
     def load(self) -> None:
         """Read the realm; raises Unsealable when its keys are under another master key."""
         realm = opening.load_realm(self._rows, self._ground.seal)
-        if realm.is_founded:
-            realm.krbtgt.key_set()
         self.accounts = Accounts(realm, self._rows, self._publish)
         self._ground.exits.push_async_callback(self.accounts.close)
 
