@@ -1,4 +1,4 @@
-"""What a start says of tickets and leaves for clients: lines to copy and krb5.conf, and neither where there are none."""
+"""What a start says of tickets and leaves for clients: lines to copy and krb5.conf; neither where there are none."""
 
 from __future__ import annotations
 
