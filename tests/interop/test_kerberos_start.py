@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -62,6 +63,23 @@ def test_where_tickets_are_switched_off_nothing_leads_to_them_until_they_are_on_
     assert (domain.data / "krb5.conf").read_text() == kept
     assert "KRB5_CONFIG" in domain.run("env", check=True).stdout
     assert domain.run("user", "list", check=True).stdout.startswith("admin")
+
+
+def test_settings_are_taken_though_krb5_conf_cannot_be_written(domain_factory: DomainFactory) -> None:
+    domain = domain_factory(config_toml="[kerberos]\nudp_limit = 1400\n")
+    config = domain.data / "krb5.conf"
+    config.unlink()
+    config.mkdir()
+    (domain.home / "bossa.toml").write_text("[kerberos]\nudp_limit = 1300\npassword_min_length = 20\n")
+    os.kill(domain.server.pid, signal.SIGHUP)
+    domain.wait_for_log("krb5.conf not written")
+    domain.wait_for_log("settings read again")
+    assert (
+        "20 characters" in domain.run("user", "add", "alice", "--password-stdin", text="nineteen characters\n").stderr
+    )
+    config.rmdir()
+    domain.run("reload", check=True)
+    assert "udp_preference_limit = 1300" in config.read_text()
 
 
 def test_a_realm_without_its_master_key_gets_no_new_one(domain: Domain) -> None:
