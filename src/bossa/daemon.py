@@ -24,9 +24,9 @@ from bossa import __version__, opening
 from bossa.admin import banner
 from bossa.admin.errors import Exit
 from bossa.admin.found import found, is_founded, restore_admin_file
-from bossa.admin.locate import KDC_PORT, KPASSWD_PORT, keep_realm_records
+from bossa.admin.locate import KDC_PORT, KPASSWD_PORT, keep_realm_records, remove_krb5_conf
 from bossa.admin.office import Office
-from bossa.admin.realm import FIRST_PASSWORD
+from bossa.admin.realm import first_password
 from bossa.admin.status import Service, StatusReport
 from bossa.config.errors import ConfigError
 from bossa.config.settings import Settings
@@ -111,7 +111,7 @@ class Server:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.ended.set)
         names, tickets = self._name_room, self._ticket_room
-        self._ground.seal = opening.open_seal(self._ground.data, names.rows)
+        self._ground.seal = opening.open_seal(self._ground.data, self._ground.engine)
         names.load()
         if tickets is not None:
             tickets.load()
@@ -135,6 +135,7 @@ class Server:
     async def _found_realm(self) -> None:
         if self._ticket_room is None:
             await keep_realm_records(self._office, self._settings.domain.realm, None)
+            remove_krb5_conf(self._ground.data)
             return
         await self._ticket_room.found(self._office)
         self._ticket_room.prepare()
@@ -227,8 +228,8 @@ class Server:
         }
 
     def _administrator(self) -> str:
-        """Return whose first password is in a file, "" when it is gone."""
-        there = self._ticket_room is not None and (self._ground.data / FIRST_PASSWORD).exists()
+        """Return whose first password is in a file and still the password, "" when nobody's."""
+        there = self._ticket_room is not None and first_password(self._office) is not None
         return ADMIN if there else ""
 
     def _greet(self) -> None:

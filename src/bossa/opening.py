@@ -172,18 +172,23 @@ def realm_rules(settings: Settings) -> RealmRules:
 
 
 def load_realm(rows: RealmRows, seal: Seal) -> Realm:
-    """Read the realm, whose keys are opened when somebody asks for them; raises UnknownRow."""
+    """Read the realm, whose keys are opened when somebody asks for them; raises UnknownRow.
+
+    Raises Unsealable when its keys are under another master key.
+    """
     realm = Realm(key_opener(seal.open))
     realm.apply(rows.items())
+    if realm.is_founded:
+        realm.krbtgt.key_set()
     return realm
 
 
-def open_seal(data: Path, rows: ZoneRows) -> Seal:
+def open_seal(data: Path, engine: SqliteEngine) -> Seal:
     """Return the seal of a data directory, whose master key is made when there is none.
 
     Raises Unsealable for a master key that got lost: a new one would open nothing.
     """
-    if not (data / MASTER_KEY).exists() and rows.tsig_keys():
+    if not (data / MASTER_KEY).exists() and (ZoneRows(engine).tsig_keys() or any(RealmRows(engine).items())):
         raise Unsealable("it is gone, and the store holds keys that are sealed under it")
     key = atomic.create_once(data / MASTER_KEY, os.urandom(KEY_SIZE))
     # A copy from elsewhere may have come with a wider mode.
@@ -235,7 +240,7 @@ def _open_office(data: Path, exits: ExitStack) -> Office:
     exits.callback(engine.close)
     rows = ZoneRows(engine)
     served = Names(rows, _to_nobody, recursion=False)
-    seal = open_seal(data, rows)
+    seal = open_seal(data, engine)
     served.load(lambda row: open_key(seal, row))
     editing = asyncio.get_running_loop().create_task(served.run())
     exits.callback(editing.cancel)

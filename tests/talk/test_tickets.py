@@ -96,6 +96,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Talk], Awaitable
     log: list[tuple[str, str, dict[str, Any]]] = []
     for level in ("debug", "info", "warning"):
         monkeypatch.setattr(audit.log, level, lambda text, /, level=level, **fields: log.append((level, text, fields)))
+    monkeypatch.setattr(audit.log, "record", lambda level, text, /, **fields: log.append((level, text, fields)))
 
     def run(script: Callable[[Talk], Awaitable[None]]) -> None:
         async def main() -> None:

@@ -85,7 +85,8 @@ def group(office: Office, text: str) -> Group:
 async def carry_out(office: Office, decide: Callable[..., list[Item]], *args: object) -> None:
     """Decide on a change, and store it; whoever calls holds ``office.editing``.
 
-    Making keys of a password takes some hundredths of a second, which the server must not wait for.
+    Making keys of a password takes some hundredths of a second, which the server must not wait for.  So ``decide``
+    runs in a thread, and opens no account with ``Realm.find``: those that are open belong to the loop.
     """
     await accounts(office).change(await asyncio.to_thread(decide, *args))
 

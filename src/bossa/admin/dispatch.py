@@ -58,8 +58,9 @@ async def answer(office: Office, call: Asked) -> Reply:
     except Refused as e:
         return Reply(error=Trouble(_words(call), e.reason, _REFUSED_FIX, Exit.REFUSED))
     except ChangeRefused as e:
-        fix = f"bossa {call.verb.partition('.')[0]} list shows what there is"
-        return Reply(error=Trouble(_words(call), e.reason, fix, Exit.REFUSED))
+        noun = call.verb.partition(".")[0]
+        fix = e.fix or f"bossa {noun} list shows what there is"
+        return Reply(error=Trouble(f"{noun} {_named(call)}", e.reason, fix, Exit.REFUSED))
     except (StoreFailed, DirectoryFailed) as e:
         fix = "make room on the disk of the data directory, then ask again"
         return Reply(error=Trouble(_words(call), f"the store did not take it: {e}", fix, Exit.UNREACHABLE))
@@ -75,6 +76,12 @@ async def answer(office: Office, call: Asked) -> Reply:
 
 def _words(call: Asked) -> str:
     return call.verb.replace(".", " ")
+
+
+def _named(call: Asked) -> str:
+    """Return what a call of the realm's verbs is about: a name, a realm, or both ends of a right."""
+    given = msgspec.msgpack.decode(call.args)
+    return " to ".join(given[field] or "''" for field in ("name", "realm", "middle", "target") if field in given)
 
 
 def _find(name: str) -> Verb[Any, Any]:

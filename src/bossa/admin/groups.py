@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
 
 from bossa.admin import accounts
@@ -70,7 +68,7 @@ async def group_add(office: Office, args: GroupAdd) -> GroupLine:
     """Add a group."""
     members = [accounts.whole(office, one) for one in args.members]
     async with office.editing:
-        await accounts.carry_out(office, changes.new_group, accounts.realm(office), args.name, members)
+        await accounts.accounts(office).change(changes.new_group(accounts.realm(office), args.name, members))
     return _line(office, accounts.group(office, args.name))
 
 
@@ -81,7 +79,7 @@ async def group_members(office: Office, args: GroupMembers) -> GroupLine:
         async with office.editing:
             realm, group = accounts.realm(office), accounts.group(office, args.name)
             add, remove = ([accounts.whole(office, one) for one in given] for given in (args.add, args.remove))
-            await accounts.carry_out(office, partial(changes.set_members, add=add, remove=remove), realm, group)
+            await accounts.accounts(office).change(changes.set_members(realm, group, add, remove))
     return _line(office, accounts.group(office, args.name))
 
 
@@ -90,7 +88,7 @@ async def group_remove(office: Office, args: GroupNamed) -> GroupRemoved:
     """Remove a group, from other groups too; its members stay."""
     async with office.editing:
         group = accounts.group(office, args.name)
-        await accounts.carry_out(office, changes.remove_group, accounts.realm(office), group)
+        await accounts.accounts(office).change(changes.remove_group(accounts.realm(office), group))
     return GroupRemoved(group.name)
 
 

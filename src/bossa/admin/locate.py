@@ -128,6 +128,11 @@ def write_krb5_conf(data: Path, domain: str, realm: str, place: Place, *, udp_li
     return path
 
 
+def remove_krb5_conf(data: Path) -> None:
+    """Take the ``krb5.conf`` of an earlier start away, where no tickets are given out.  Raises OSError."""
+    (data / KRB5_CONF).unlink(missing_ok=True)
+
+
 def krb5_conf(domain: str, realm: str, place: Place, *, udp_limit: int = 1465) -> str:
     """Return a krb5.conf that MIT's and Heimdal's programs read.  krb5.conf(5)
 

@@ -85,11 +85,16 @@ class TicketCheck:
 
     def run(self) -> Iterator[CheckLine]:
         """Do the steps, each a line as soon as it is done; the first that fails ends them."""
-        for what, act, *args in self._steps():
-            line = step(self._means.stopwatch, what, self._within, act, *args)
-            yield line
-            if line.state == "failed":
-                break
+        try:
+            for what, act, *args in self._steps():
+                line = step(self._means.stopwatch, what, self._within, act, *args)
+                yield line
+                if line.state == "failed":
+                    break
+        except BaseException:
+            # Ctrl-C, most likely: nobody waits for another line.
+            self._clean_up()
+            raise
         yield step(self._means.stopwatch, f"{self._user} and its services are gone", self._clean_up)
 
     def _steps(self) -> Iterator[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import msgspec
@@ -10,7 +11,8 @@ from bossa.admin import accounts
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, verb
 from bossa.directory import changes
-from bossa.directory.account import Account, Kind
+from bossa.directory.account import RID_ADMINS, Account, Group, Kind
+from bossa.directory.realm import Realm
 from bossa.directory.rows import Item
 
 
@@ -115,9 +117,10 @@ class UserSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserRemoved(msgspec.Struct, frozen=True):
-    """An account that is gone."""
+    """An account that is gone, and what is missing without it."""
 
     name: str
+    warnings: list[str] = []
 
 
 @verb("user.list")
@@ -246,9 +249,18 @@ async def user_unlock(office: Office, args: UserNamed) -> UserShown:
 async def user_remove(office: Office, args: UserNamed) -> UserRemoved:
     """Remove a user, from all groups and lists too."""
     async with office.editing:
-        account = accounts.principal(office, args.name).account
-        if account.kind is not Kind.USER:
+        realm, account = accounts.realm(office), accounts.principal(office, args.name).account
+        if account.kind is not Kind.USER and account.name not in changes.STAYING:
             fix = f"bossa service remove {account.name}"
             raise refused(f"user {account.name}", "it is a service's account", fix)
-        await accounts.carry_out(office, changes.remove_account, accounts.realm(office), account)
-    return UserRemoved(account.name)
+        groups = realm.groups_with(account.name)
+        await accounts.carry_out(office, changes.remove_account, realm, account)
+    return UserRemoved(account.name, list(_without_administrators(realm, groups)))
+
+
+def _without_administrators(realm: Realm, groups: list[Group]) -> Iterator[str]:
+    """Tell of an account that has left some groups when it was the last administrator."""
+    for group in groups:
+        if group.rid == RID_ADMINS and not realm.groups[group.name].members:
+            fix = f"bossa group members {group.name} --add NAME"
+            yield f"nobody is in {group.name} now, so nobody sets others' passwords over the network: {fix}"

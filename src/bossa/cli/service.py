@@ -47,7 +47,8 @@ def add(
     args = services.ServiceAdd(name=name, account=account)
     if keytab is None:
         done = call(data, services.service_add, args)
-        _tell(done, "added" if not account else f"is a name of {done.account}", json=json)
+        # The name that came last stands last.
+        _tell(done, f"{done.names[-1]} is a name of it" if account else "added", json=json)
     else:
         _to_file(keytab, lambda: call(data, services.service_add, args), force=force, json=json)
 

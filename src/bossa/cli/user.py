@@ -125,6 +125,7 @@ def remove(
     if sys.stdin.isatty() and not yes and not typer.confirm(f"Remove the user {name}?", err=True):
         raise Failure(f"user {name}", "not removed", "answer y, or give --yes")
     done = call(data, users.user_remove, users.UserNamed(name))
+    output.warnings(done.warnings)
     if json:
         output.json(done)
     else:

@@ -36,7 +36,7 @@ ADMIN = "admin"
 ADMINS = "admins"
 USERS = "users"
 # Without these there is no realm.
-_STAYING = (KRBTGT, CHANGEPW)
+STAYING = (KRBTGT, CHANGEPW)
 _MAX_NETBIOS = 15
 MAX_LIST = 1000
 
@@ -87,8 +87,7 @@ def new_user(realm: Realm, maker: KeyMaker, name: str, new: NewPassword, *, disp
     """Add a user with a password."""
     names.check_user(name)
     _refuse_taken(realm, name)
-    if len(display) > names.MAX_NAME or not display.isprintable():
-        raise ChangeRefused(f"a displayed name has at most {names.MAX_NAME} characters, none for control")
+    _check_display(display)
     account = Account(name=name, kind=Kind.USER, rid=realm.info.next_rid, created=new.now, display=display)
     new.policy.check(account, new.password)
     return [_next_rid(realm), rows.account_item(_with_password(maker, realm.info.realm, account, KeySet(), new))]
@@ -111,9 +110,19 @@ def new_group(realm: Realm, name: str, members: Sequence[str] = ()) -> list[Item
     return [_next_rid(realm), rows.group_item(group)]
 
 
+def _check_display(display: str) -> None:
+    if len(display) > names.MAX_NAME or not display.isprintable():
+        why = f"a displayed name has at most {names.MAX_NAME} characters, none for control"
+        raise ChangeRefused(why, "choose another for --name")
+
+
 def _refuse_taken(realm: Realm, name: str) -> None:
-    if realm.is_taken(name):
-        raise ChangeRefused(f"the name {name} is taken")
+    if (group := realm.group(name)) is not None:
+        raise ChangeRefused(f"the name {name} is a group's", f"bossa group members {group.name}")
+    if (owner := realm.owner(name)) is not None:
+        noun = "service" if "/" in owner else "user"
+        by = f" by {owner}" if owner != name else ""
+        raise ChangeRefused(f"the name {name} is taken{by}", f"bossa {noun} show {owner}")
 
 
 def _next_rid(realm: Realm) -> Item:
@@ -126,7 +135,9 @@ def set_password(
     """Give an account a password; its owner, unlike an administrator, is held to history and age."""
     account, keys = principal.account, principal.key_set()
     if account.kind is Kind.KRBTGT:
-        raise ChangeRefused("the ticket-granting service has random keys only: bossa service rotate krbtgt")
+        raise ChangeRefused(
+            "the ticket-granting service has random keys only", "bossa service rotate krbtgt makes new ones"
+        )
     new.policy.check(account, new.password)
     if by_owner:
         new.policy.check_change(account, keys, new.password, new.now)
@@ -168,24 +179,25 @@ def unlock(account: Account) -> list[Item]:
 
 def amend(realm: Realm, account: Account, add: Sequence[str], remove: Sequence[str]) -> list[Item]:
     """Store a changed account, with further names that come, and some that go: out of all lists too."""
-    if len(account.display) > names.MAX_NAME or not account.display.isprintable():
-        raise ChangeRefused(f"a displayed name has at most {names.MAX_NAME} characters, none for control")
+    _check_display(account.display)
     for name in add:
         names.check(name)
         _refuse_taken(realm, name)
     for name in remove:
         if name not in account.names:
-            raise ChangeRefused(f"{name} is no further name of {account.name}")
+            raise ChangeRefused(f"{name} is no further name of {account.name}", f"bossa user show {account.name}")
     kept = tuple(dict.fromkeys(one for one in (*account.names, *add) if one not in remove))
     if len(kept) > MAX_LIST:
-        raise ChangeRefused(f"an account has at most {MAX_LIST} names")
+        raise ChangeRefused(f"an account has at most {MAX_LIST} names", "take some away first")
     return _without(realm, remove, msgspec.structs.replace(account, names=kept))
 
 
 def remove_account(realm: Realm, account: Account) -> list[Item]:
     """Remove an account, from all groups and lists too."""
-    if account.name in _STAYING:
-        raise ChangeRefused(f"without {account.name} there is no realm")
+    if account.name in STAYING:
+        raise ChangeRefused(
+            f"without {account.name} there is no realm", f"bossa service rotate {account.name} makes new keys"
+        )
     return [
         (rows.ACCOUNT + account.name.encode(), None),
         (rows.FAILURES + account.name.encode(), None),
@@ -197,14 +209,14 @@ def remove_account(realm: Realm, account: Account) -> list[Item]:
 def remove_group(realm: Realm, group: Group) -> list[Item]:
     """Remove a group, from the groups that have it as a member too."""
     if group.rid in (RID_USERS, RID_ADMINS):
-        raise ChangeRefused(f"{group.name} is there in every realm")
+        raise ChangeRefused(f"{group.name} is there in every realm", f"bossa group members {group.name} --remove NAME")
     return [(rows.GROUP + group.name.encode(), None), *_without_member(realm, group.name)]
 
 
 def set_members(realm: Realm, group: Group, add: Sequence[str], remove: Sequence[str]) -> list[Item]:
     """Add accounts and groups to a group, and take others out; one in itself, by whatever way, does no harm."""
     if group.rid == RID_USERS:
-        raise ChangeRefused("all accounts are in it, and nobody else")
+        raise ChangeRefused("all accounts are in it, and nobody else", "bossa group add makes another group")
     added, gone = _member_names(realm, add), {_member_of(realm, group, one) for one in remove}
     kept = (one for one in (*group.members, *added) if one not in gone)
     return [rows.group_item(msgspec.structs.replace(group, members=tuple(dict.fromkeys(kept))))]
@@ -218,7 +230,9 @@ def _member_name(realm: Realm, name: str) -> str:
     if (group := realm.group(name)) is not None:
         return group.name
     if (found := realm.find(name, fold=True)) is None:
-        raise ChangeRefused(f"there is no account or group {name}")
+        raise ChangeRefused(
+            f"there is no account or group {name}", "bossa user list and bossa group list show who there is"
+        )
     return found.account.name
 
 
@@ -229,7 +243,7 @@ def _member_of(realm: Realm, group: Group, name: str) -> str:
     for one in group.members:
         if names.fold(one) in meant:
             return one
-    raise ChangeRefused(f"{name} is no member of {group.name}")
+    raise ChangeRefused(f"{name} is no member of {group.name}", f"bossa group members {group.name} shows who is")
 
 
 def _without_member(realm: Realm, name: str) -> Iterator[Item]:

@@ -182,9 +182,10 @@ class Realm:
         """Return the account of a name, with ``fold`` in any letter case; None when there is none."""
         return self._opened.get(name) or self._find(name, fold=fold)
 
-    def is_taken(self, name: str) -> bool:
-        """Tell whether an account or a group has a name, in any letter case."""
-        return self._owner(name) is not None or self.group(name) is not None
+    def owner(self, name: str) -> str | None:
+        """Return which account has a name, in any letter case; unlike ``find`` it opens nothing."""
+        folded = folded_name(name)
+        return self._further.get(folded) or (folded if folded in self._rows else None)
 
     def group(self, name: str) -> Group | None:
         """Return a group by its name, in any letter case."""
@@ -248,7 +249,7 @@ class Realm:
         return found
 
     def _find(self, name: str, *, fold: bool) -> Principal | None:
-        owner = name if name in self._rows else self._owner(name)
+        owner = name if name in self._rows else self.owner(name)
         if owner is None:
             return None
         found = self._opened.get(owner) or Principal(rows.decode_account(self._rows[owner]), self._open_keys)
@@ -264,10 +265,6 @@ class Realm:
         """Forget the half that was opened first; who is asked for again is opened again."""
         for name in list(islice(self._opened, self._size // 2)):
             self._opened.pop(name, None)
-
-    def _owner(self, name: str) -> str | None:
-        folded = folded_name(name)
-        return self._further.get(folded) or (folded if folded in self._rows else None)
 
     def _apply_account(self, name: str, val: bytes | None) -> None:
         before = self._rows.get(name)

@@ -40,7 +40,10 @@ def new_trust(realm: Realm, maker: KeyMaker, other: Other, password: str, now: i
     """Trust another realm."""
     _check(realm, other)
     if len(password) < MIN_SECRET:
-        raise ChangeRefused(f"the password of a trust has at least {MIN_SECRET} characters")
+        raise ChangeRefused(
+            f"the password of a trust has at least {MIN_SECRET} characters",
+            "give a longer one, or none to have one made",
+        )
     here = realm.info.realm
     leaving = maker.of_password(password, salt(here, other.realm), now)
     coming = maker.of_password(password, salt(other.realm, here), now)
@@ -73,20 +76,21 @@ def salt(from_realm: str, to_realm: str) -> str:
 def _check(realm: Realm, other: Other) -> None:
     names.check_realm(other.realm)
     if other.realm == realm.info.realm:
-        raise ChangeRefused(f"{other.realm} is this realm itself")
+        raise ChangeRefused(f"{other.realm} is this realm itself", "name the other one")
     if realm.trust(other.realm) is not None:
-        raise ChangeRefused(f"there is a trust with {other.realm} already")
+        fix = f"bossa trust list shows it, bossa trust remove {other.realm} ends it"
+        raise ChangeRefused(f"there is a trust with {other.realm} already", fix)
     if other.direction not in DIRECTIONS:
-        raise ChangeRefused(f"a trust goes one of {', '.join(DIRECTIONS)}")
+        raise ChangeRefused(f"no trust goes {other.direction}", f"--direction is one of {', '.join(DIRECTIONS)}")
     if other.sid and not _SID.fullmatch(other.sid):
-        raise ChangeRefused(f"{other.sid} is no SID of a domain, such as S-1-5-21-1-2-3")
+        raise ChangeRefused(f"{other.sid} is no SID of a domain", "write it like S-1-5-21-1-2-3")
     if other.sid == realm.info.sid:
-        raise ChangeRefused(f"{other.sid} is this realm's own SID")
+        raise ChangeRefused(f"{other.sid} is this realm's own SID", "ask the other side for its domain's")
 
 
 def _suffixes(given: Sequence[str]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(one.lower().strip(".") for one in given))
     for one in found:
         if not _DOMAIN.fullmatch(one):
-            raise ChangeRefused(f"{one} is no DNS domain")
+            raise ChangeRefused(f"{one} is no DNS domain", "write it like other.test")
     return found

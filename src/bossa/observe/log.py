@@ -52,12 +52,23 @@ class Log:
             return
         with self._lock:
             now = self._clock()
-            self.counts[level] += 1
             if not self._limit.admit((level, text), now):
-                self.counts["held back"] += 1
+                self.counts.update((level, "held back"))
                 self._summarize_later()
                 return
-            self._write(Event(now, level, text, plain_fields(fields), traceback_text(error) if error else ""))
+            self._take(now, level, text, fields, error)
+
+    def record(self, level: str, text: str, fields: Mapping[str, object]) -> None:
+        """Take one event that no limit holds back."""
+        if LEVELS[level] >= self._lowest:
+            with self._lock:
+                self._take(self._clock(), level, text, fields)
+
+    def _take(
+        self, now: float, level: str, text: str, fields: Mapping[str, object], error: BaseException | None = None
+    ) -> None:
+        self.counts[level] += 1
+        self._write(Event(now, level, text, plain_fields(fields), traceback_text(error) if error else ""))
 
     def open(self, writer: Writer, level: str) -> None:
         """Write what has waited and everything from now on, from ``level`` upwards."""
@@ -132,6 +143,11 @@ def error(text: str, /, *, exc: BaseException | None = None, **fields: object) -
 def event(level: str, text: str, /, **fields: object) -> None:
     """Log at a level that the caller was given: debug, info, warning or error."""
     _log.event(level, text, fields)
+
+
+def record(level: str, text: str, /, **fields: object) -> None:
+    """Log what has to be there every time, however many there are: only for what no stranger can cause."""
+    _log.record(level, text, fields)
 
 
 def counts() -> dict[str, int]:

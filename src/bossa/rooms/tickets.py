@@ -118,8 +118,6 @@ class TicketRoom:
     def load(self) -> None:
         """Read the realm; raises Unsealable when its keys are under another master key."""
         realm = opening.load_realm(self._rows, self._ground.seal)
-        if realm.is_founded:
-            realm.krbtgt.key_set()
         self.accounts = Accounts(realm, self._rows, self._publish)
         self._ground.exits.push_async_callback(self.accounts.close)
 
@@ -227,7 +225,11 @@ class TicketRoom:
         self.owner.kdc, self.owner.udp_limit = self._kdc(settings), settings.udp_limit
         self.passwords.rules = self._password_rules()
         self._workers.use(settings)
-        self._write_krb5_conf()
+        try:
+            self._write_krb5_conf()
+        except OSError as e:
+            # The settings are in force all the same, and the next reload tries again.
+            log.error("krb5.conf not written", why=str(e))
 
     def parts(self) -> TicketParts:
         """Return what is asked how the KDC is."""

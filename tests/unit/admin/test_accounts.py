@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bossa.admin.office import VERBS, Office
 from bossa.directory import rows
 from bossa.directory.account import Failures
 from bossa.directory.errors import ChangeRefused
+from bossa.directory.realm import Principal, Realm
 from tests.unit.admin.desk import NOW, Asked
 from tests.unit.admin.realm_desk import call, founded_office, realm_office
 
@@ -161,6 +163,31 @@ def test_a_removed_user_is_gone(office: Office) -> None:
         show(office, "alice")
     with pytest.raises(Failure, match="service's account"):
         call(users.user_remove, office, users.UserNamed("HTTP/web"))
+
+
+def test_accounts_are_opened_by_the_loop_alone_since_what_is_open_is_shared(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, find = threading.get_ident(), Realm.find
+
+    def found(realm: Realm, name: str, *, fold: bool = False) -> Principal | None:
+        assert threading.get_ident() == here, f"{name} is looked up in a thread"
+        return find(realm, name, fold=fold)
+
+    monkeypatch.setattr(Realm, "find", found)
+    add_user(office, "carol", "pass-word")
+    call(users.user_password, office, users.UserPassword(name="carol"))
+    set_user(office, "carol", add_names=("c",), sensitive=True)
+    call(users.user_unlock, office, users.UserNamed("carol"))
+    call(services.service_add, office, services.ServiceAdd(name="HTTP/b", account="carol"))
+    call(services.service_keytab, office, services.ServiceKeytab(name="HTTP/web", rotate=True))
+    call(groups.group_add, office, groups.GroupAdd("crew", ("alice", "bob")))
+    call(groups.group_members, office, groups.GroupMembers("crew", ("carol",), ("bob",)))
+    call(groups.group_remove, office, groups.GroupNamed("crew"))
+    allow(office)
+    call(trusts.trust_add, office, trusts.TrustAdd(realm="B.TEST"))
+    call(services.service_remove, office, services.ServiceNamed("HTTP/b"))
+    call(users.user_remove, office, users.UserNamed("carol"))
 
 
 def test_groups_are_made_filled_and_removed(office: Office) -> None:
@@ -315,8 +342,8 @@ def test_what_the_realm_refuses_is_refused_to_the_caller_with_where_to_look(offi
     reply = call(dispatch.answer, office, asked)
     assert reply.error is not None
     assert (reply.error.what, reply.error.why, reply.error.exit) == (
-        "user add",
+        "user alice",
         "the name alice is taken",
         Exit.REFUSED,
     )
-    assert reply.error.fix.startswith("bossa user list")
+    assert reply.error.fix == "bossa user show alice"

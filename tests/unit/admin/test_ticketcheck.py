@@ -138,3 +138,17 @@ def test_accounts_that_cannot_be_made_are_told_and_what_was_made_goes(live: Live
     line = failed(live.lines())
     assert (line.why, line.fix) == ("service add: the store did not take it", "make room")
     assert names(live) == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_whoever_breaks_the_check_off_leaves_no_account_behind(live: Live, error: type[BaseException]) -> None:
+    before = names(live)
+
+    def broken_off(reply: bytes) -> bytes:
+        assert names(live) != before
+        raise error
+
+    live.spoil = broken_off
+    with pytest.raises(error):
+        live.lines()
+    assert names(live) == before

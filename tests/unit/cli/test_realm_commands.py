@@ -250,11 +250,67 @@ def test_what_makes_no_sense_is_a_matter_of_usage(run: Run, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["user add admin", "user add a@b", "group add admin", "service add HTTP/a/b/c", "user remove krbtgt"]
+    ("words", "what", "why", "fix"),
+    [
+        ("user add admin", "user admin", "taken.", "bossa user show admin"),
+        ("user add ADMIN", "user ADMIN", "taken by admin", "bossa user show admin"),
+        ("user add admins", "user admins", "a group's", "bossa group members admins"),
+        ("user add a@b", "user a@b", "no @ in it", "choose another name"),
+        ("user set admin --alias KRBTGT/BOSSA.TEST", "user admin", "only trusts", "bossa trust add"),
+        ("user set admin --remove-alias x", "user admin", "no further name", "bossa user show admin"),
+        ("user set admin --name \t", "user admin", "a displayed name", "--name"),
+        ("user password krbtgt", "user krbtgt", "random keys only", "bossa service rotate krbtgt"),
+        ("user remove krbtgt", "user krbtgt", "no realm", "bossa service rotate krbtgt"),
+        ("group add admin", "group admin", "taken", "bossa user show admin"),
+        ("group add crew --member x", "group crew", "no account or group x", "bossa group list"),
+        ("group members admins --remove x", "group admins", "no member", "bossa group members admins"),
+        ("group members users --add admin", "group users", "all accounts", "bossa group add"),
+        ("group remove admins", "group admins", "in every realm", "bossa group members admins --remove"),
+        ("service add HTTP/a/b/c", "service HTTP/a/b/c", "no service's name", "HTTP/web.example.test"),
+        ("service add kadmin/changepw", "service kadmin/changepw", "taken", "bossa service show kadmin/changepw"),
+        ("service remove kadmin/changepw", "service kadmin/changepw", "no realm", "bossa service rotate"),
+        ("delegation allow admin admin", "delegation admin to admin", "one account", "two services"),
+        ("delegation allow admin krbtgt", "delegation admin to krbtgt", "nobody acts", "a service"),
+        ("delegation allow krbtgt admin", "delegation krbtgt to admin", "nobody acts", "a service"),
+        (
+            "delegation forbid admin kadmin/changepw",
+            "delegation admin to kadmin/changepw",
+            "not on the list",
+            "list admin",
+        ),
+        ("trust add BOSSA.TEST", "trust BOSSA.TEST", "this realm itself", "the other"),
+        ("trust add B.TEST --direction up", "trust B.TEST", "up", "both, out, in"),
+        ("trust add B.TEST --sid S-1", "trust B.TEST", "no SID", "S-1-5-21-1-2-3"),
+    ],
 )
-def test_what_the_realm_refuses_is_refused_with_a_fix(run: Run, words: str) -> None:
-    code, _, err = run(*words.split())
-    assert code == 2 and "Fix:" in err
+def test_what_the_realm_refuses_is_refused_with_what_why_and_a_fix(
+    run: Run, words: str, what: str, why: str, fix: str
+) -> None:
+    code, _, err = run(*words.split(" "))
+    assert code == 2
+    assert err.startswith(f"error: {what}: ")
+    said, advised = err.split(" Fix: ")
+    assert why in said and fix in advised
+
+
+def test_a_password_against_the_rules_is_refused_with_what_helps(run: Run) -> None:
+    code, _, err = run("user", "add", "alice", "--password-stdin", stdin="short\n")
+    assert (code, err.startswith("error: user alice: the password is too short")) == (2, True)
+    assert "choose another password" in err
+
+
+def test_a_further_name_is_told_of_by_its_own_spelling(run: Run) -> None:
+    assert run("service", "add", "http/WEB", "--account", "admin")[1] == (
+        "service admin: http/WEB.bossa.test is a name of it\n"
+    )
+
+
+def test_whoever_removes_the_last_administrator_is_told_what_is_missing_then(run: Run) -> None:
+    code, out, err = run("user", "remove", "admin")
+    assert (code, out) == (0, "user admin removed\n")
+    assert err.startswith("warning: nobody is in admins now") and "bossa group members admins --add" in err
+    run("user", "add", "alice")
+    assert run("user", "remove", "alice")[2] == ""
 
 
 def test_no_verb_takes_a_secret_as_an_argument(run: Run) -> None:

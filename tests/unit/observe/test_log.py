@@ -211,6 +211,16 @@ def test_after_a_second_events_of_that_kind_are_written_again():
     assert len(bench.timers) == 2
 
 
+def test_what_has_to_be_there_is_held_back_by_no_flood():
+    bench = Bench()
+    for n in range(50):
+        bench.info("ticket delegated", n=n)
+    for n in range(50):
+        bench.log.record("info", "ticket delegated", {"by": n})
+    assert [f"by={n}" in line for n, line in enumerate(bench.lines[-50:])] == [True] * 50
+    assert bench.log.counts == {"info": 100, "held back": 47}
+
+
 def test_the_limit_keeps_a_bounded_table():
     limit = Limit(1)
     for n in range(5000):

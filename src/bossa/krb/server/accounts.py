@@ -52,6 +52,7 @@ class Accounts:
         self._waiting: list[_Change] = []
         # Accounts whose failures are to be stored, and whether it is time.
         self._noted: set[str] = set()
+        self._telling: set[asyncio.Future[None]] = set()
         self._due = False
         self._timer: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
@@ -65,8 +66,13 @@ class Accounts:
         self._run_on()
         await change.done
 
-    def show(self, items: Sequence[Item]) -> Awaitable[None] | None:
-        """Put rows in force without storing them; return what :data:`Publish` does."""
+    async def show(self, items: Sequence[Item]) -> None:
+        """Put rows in force without storing them: everywhere on return."""
+        told = self._show(items)
+        if told is not None:
+            await told
+
+    def _show(self, items: Sequence[Item]) -> Awaitable[None] | None:
         self.realm.apply(items)
         for missed in self._missed:
             missed.extend(items)
@@ -74,7 +80,11 @@ class Accounts:
 
     def note(self, account: str, failures: Failures | None) -> None:
         """Set an account's failures, which are stored in a moment."""
-        self.show([_failures_item(account, failures)])
+        told = self._show([_failures_item(account, failures)])
+        if told is not None:
+            # Nobody waits for it here, and yet a worker that takes nothing is to be replaced.
+            self._telling.add(task := asyncio.ensure_future(told))
+            task.add_done_callback(self._telling.discard)
         self._noted.add(account)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_NOTE_AFTER, self._store_notes)
@@ -129,9 +139,7 @@ class Accounts:
         why: Exception = DirectoryFailed("the change was broken off")
         try:
             await self._store.put(items)
-            told = self.show(items)
-            if told is not None:
-                await told
+            await self.show(items)
         except DirectoryFailed as e:
             why = e
         else:

@@ -1,7 +1,8 @@
 """What is written down about tickets: one log line for each that was refused, delegated, or tried to be guessed.
 
 The client gets a code and a generic text; who, for what and which rule stand
-here only.
+here only.  Who acts for a user has shown a ticket, and no flood of strangers
+hides what is written of that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def _issued(outcome: Outcome, host: str) -> None:
     if not outcome.delegated_by:
         return
     metrics.add("bossa_krb_delegated_total")
-    log.info(
+    log.record(
+        "info",
         "ticket delegated",
         client=outcome.client,
         by=outcome.delegated_by,
@@ -38,12 +40,9 @@ def _refused(outcome: Outcome, host: str) -> None:
     if not outcome.client and not outcome.service:
         log.debug("request not understood", host=host, why=outcome.reason)
         return
-    log.warning(
-        "wrong password" if outcome.verdict is Verdict.FAILED else "ticket refused",
-        client=outcome.client,
-        service=outcome.service,
-        code=code,
-        rule=outcome.reason,
-        host=host,
-        **({"by": outcome.delegated_by} if outcome.delegated_by else {}),
-    )
+    text = "wrong password" if outcome.verdict is Verdict.FAILED else "ticket refused"
+    told = {"client": outcome.client, "service": outcome.service, "code": code, "rule": outcome.reason, "host": host}
+    if outcome.delegated_by:
+        log.record("warning", text, **told, by=outcome.delegated_by)
+    else:
+        log.warning(text, **told)

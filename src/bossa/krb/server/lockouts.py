@@ -73,7 +73,7 @@ class Lockouts:
         except DirectoryFailed as e:
             # A full disk is no reason to let somebody try on.
             log.error("lock of an account not stored, is in force until the next start", why=str(e))
-            self._accounts.show(items)
+            await self._accounts.show(items)
 
 
 def _locked(account: Account, until: int) -> list[Item]:

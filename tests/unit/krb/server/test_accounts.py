@@ -122,6 +122,22 @@ def test_failures_are_in_force_at_once_and_stored_in_one_commit(monkeypatch: pyt
     run(talk)
 
 
+def test_failures_reach_a_worker_that_has_to_be_waited_for() -> None:
+    async def talk() -> None:
+        house, reached = House(account("alice")), asyncio.Event()
+
+        async def lag() -> None:
+            await asyncio.sleep(0)
+            reached.set()
+
+        house.lag = lag()
+        house.accounts.note("alice", Failures(1, 100))
+        house.lag = None
+        await asyncio.wait_for(reached.wait(), 1)
+
+    run(talk)
+
+
 def test_failures_that_were_forgotten_meanwhile_are_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_NOTE_AFTER", 0.02)
 
