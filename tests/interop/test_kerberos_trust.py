@@ -110,6 +110,20 @@ def test_trap_24_no_list_of_ours_counts_in_another_realm(pair: Pair) -> None:
     assert f"by={WEB}@BOSSA.TEST" in pair.there.wait_for_log("neither list has it", since=since)
 
 
+def test_a_service_of_the_other_realm_acts_where_the_targets_list_has_it(pair: Pair) -> None:
+    """[MS-SFU] 3.2.5.2.3, by MIT's client from one realm into the other."""
+    seat = pair.seat(pair.here, told=False).kinit_keytab(WEB, pair.web)
+    # Its own realm is asked, as MIT's client does for a service whose realm it does not know.
+    proxy = ("kvno", "-k", str(pair.web), "-U", "alice", "-P", f"{FILES}@BOSSA.TEST")
+    seat.fails(*proxy)
+    pair.there.directory.allow(f"{WEB}@BOSSA.TEST", "cifs/files", by_target=True)
+    try:
+        assert f"{FILES}@BOSSA.TEST: kvno = 1" in seat.run(*proxy).stdout
+    finally:
+        pair.there.directory.forbid(f"{WEB}@BOSSA.TEST", "cifs/files", by_target=True)
+    pair.seat(pair.here, told=False).kinit_keytab(WEB, pair.web).fails(*proxy)
+
+
 @pytest.mark.parametrize(("direction", "crosses"), [("in", False), ("out", True)])
 def test_a_trust_of_one_direction_is_crossed_in_that_one(pair: Pair, direction: str, crosses: bool) -> None:
     """Out: our users go there.  In: users from there come here."""

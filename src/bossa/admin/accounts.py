@@ -62,6 +62,18 @@ def principal(office: Office, text: str) -> Principal:
     return found
 
 
+def foreign(office: Office, text: str) -> str:
+    """Return ``HTTP/app.other.test@OTHER.TEST``, a client whom another realm may send; "" for a name of ours."""
+    of = realm(office)
+    name, _, elsewhere = text.strip().rpartition("@")
+    if not name or elsewhere == of.info.realm:
+        return ""
+    trust = of.trust(elsewhere)
+    if trust is None or not trust.coming:
+        raise refused(f"service {text}", f"clients of {elsewhere} do not come here", "bossa trust list shows who does")
+    return f"{name}@{elsewhere}"
+
+
 def all_names(found: Iterable[Account]) -> list[str]:
     """Return every name of some accounts."""
     return [name for account in found for name in (account.name, *account.names)]

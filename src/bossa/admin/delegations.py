@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -13,6 +13,7 @@ from bossa.directory import rights
 from bossa.directory.account import Account
 from bossa.directory.realm import Realm
 from bossa.directory.rights import Right
+from bossa.directory.rows import Item
 from bossa.krb.kdc.delegation import Decision
 from bossa.krb.kdc.explain import explain
 
@@ -130,13 +131,13 @@ def _rights(realm: Realm) -> Iterator[DelegationLine]:
                 dangling=realm.find(target) is None,
             )
         for middle in account.allowed_from:
-            found = realm.find(middle)
+            found, (_, _, elsewhere) = realm.find(middle), middle.partition("@")
             yield DelegationLine(
                 middle=middle,
                 target=account.name,
                 by_target=True,
                 any_protocol=found is not None and found.account.any_protocol,
-                dangling=found is None,
+                dangling=realm.trust(elsewhere) is None if elsewhere else found is None,
             )
 
 
@@ -144,6 +145,8 @@ def _rights(realm: Realm) -> Iterator[DelegationLine]:
 async def delegation_allow(office: Office, args: DelegationAllow) -> DelegationChanged:
     """Let a service act for its clients at another one."""
     async with office.editing:
+        if foreign := accounts.foreign(office, args.middle):
+            return await _change_foreign(office, foreign, args, rights.allow_foreign)
         right = _right(office, args.middle, args.target)
         items = rights.allow(right, by_target=args.by_target, any_protocol=args.any_protocol)
         await accounts.accounts(office).change(items)
@@ -154,9 +157,30 @@ async def delegation_allow(office: Office, args: DelegationAllow) -> DelegationC
 async def delegation_forbid(office: Office, args: DelegationForbid) -> DelegationChanged:
     """Take back a right to delegate."""
     async with office.editing:
+        if foreign := accounts.foreign(office, args.middle):
+            return await _change_foreign(office, foreign, args, rights.forbid_foreign)
         right = _right(office, args.middle, args.target)
         await accounts.accounts(office).change(rights.forbid(right, by_target=args.by_target))
     return _changed(office, right, by_target=args.by_target)
+
+
+async def _change_foreign(
+    office: Office,
+    middle: str,
+    args: DelegationAllow | DelegationForbid,
+    decide: Callable[[str, Account], list[Item]],
+) -> DelegationChanged:
+    """Change what a service of another realm may do: its own realm has its list, ours has the target's."""
+    if not args.by_target:
+        raise refused(f"service {middle}", "the list of another realm's service is in that realm", "--by-target")
+    if isinstance(args, DelegationAllow) and args.any_protocol:
+        raise refused(
+            f"service {middle}", "its own realm decides for which users it speaks", "leave --any-protocol out"
+        )
+    target = accounts.principal(office, args.target).account
+    await accounts.accounts(office).change(decide(middle, target))
+    line = DelegationLine(middle=middle, target=target.name, by_target=True, any_protocol=False)
+    return DelegationChanged(line, [])
 
 
 def _right(office: Office, middle: str, target: str) -> Right:

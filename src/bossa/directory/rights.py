@@ -67,6 +67,26 @@ def forbid(right: Right, *, by_target: bool) -> list[Item]:
     return [rows.account_item(msgspec.structs.replace(middle, delegates_to=listed, any_protocol=any_protocol))]
 
 
+def allow_foreign(middle: str, target: Account) -> list[Item]:
+    """Let ``NAME@REALM``, a service of another realm, act for users at an account, by the target's list."""
+    if middle in target.allowed_from:
+        raise ChangeRefused(f"{middle} may do so at {target.name} already")
+    listed = _longer(target.allowed_from, middle)
+    return [rows.account_item(msgspec.structs.replace(target, allowed_from=listed))]
+
+
+def forbid_foreign(middle: str, target: Account) -> list[Item]:
+    """Take the right of another realm's service back."""
+    return _shorter(target, middle)
+
+
+def _shorter(target: Account, middle: str) -> list[Item]:
+    if middle not in target.allowed_from:
+        raise ChangeRefused(f"{middle} is not on the list of {target.name}")
+    listed = tuple(one for one in target.allowed_from if one != middle)
+    return [rows.account_item(msgspec.structs.replace(target, allowed_from=listed))]
+
+
 def _longer(listed: tuple[str, ...], name: str) -> tuple[str, ...]:
     if name in listed:
         return listed

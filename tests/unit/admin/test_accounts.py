@@ -302,6 +302,31 @@ def test_a_right_whose_other_end_is_gone_is_told_as_dangling(office: Office) -> 
     assert [(one.by_target, one.dangling) for one in rights] == [(False, True), (True, True)]
 
 
+def test_a_service_of_a_trusted_realm_stands_in_the_targets_list_only(office: Office) -> None:
+    app = "HTTP/app.other.test@OTHER.TEST"
+    with pytest.raises(Failure, match="do not come here"):
+        allow(office, middle=app, by_target=True)
+    call(trusts.trust_add, office, trusts.TrustAdd(realm="OTHER.TEST"))
+    with pytest.raises(Failure, match="is in that realm"):
+        allow(office, middle=app)
+    with pytest.raises(Failure, match="its own realm decides"):
+        allow(office, middle=app, by_target=True, any_protocol=True)
+    assert allow(office, middle=app, by_target=True).right.middle == app
+    assert "may do so" in call_refused(office, app)
+    [line] = call(delegations.delegation_list, office, delegations.DelegationList("DNS/ns")).rights
+    assert (line.middle, line.by_target, line.dangling) == (app, True, False)
+    call(trusts.trust_remove, office, trusts.TrustNamed("OTHER.TEST"))
+    [line] = call(delegations.delegation_list, office, delegations.DelegationList()).rights
+    assert line.dangling
+
+
+def call_refused(office: Office, middle: str) -> str:
+    """Allow once more what is allowed already; return why not."""
+    with pytest.raises(ChangeRefused) as refusal:
+        allow(office, middle=middle, by_target=True)
+    return str(refusal.value)
+
+
 def test_a_user_in_the_middle_without_a_services_name_is_told_of(office: Office) -> None:
     assert "has no service's name" in allow(office, middle="alice").warnings[0]
     set_user(office, "bob", disabled=True)
