@@ -94,9 +94,7 @@ class Standing:
             zones=tuple(sorted(self._zones(now), key=lambda zone: (zone.private_reverse, zone.name))),
             workers=tuple(msgspec.convert(parts.workers.pool.report(), list[WorkerStatus])),
             revision=parts.workers.pool.revision,
-            queries=int(
-                metrics.PROCESS.total("bossa_dns_queries_total") + sum(parts.workers.prepared_answers().values())
-            ),
+            queries=self._queries(),
             updates=_update_counts(),
             store=self._store(),
             upstreams=tuple(msgspec.convert(parts.forwarder.report(), list[UpstreamStatus])),

@@ -8,6 +8,7 @@ every account and group has a RID that no other ever had.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ from bossa.directory.keys import KeyMaker, next_kvno
 from bossa.directory.passwords import PasswordPolicy
 from bossa.directory.realm import Principal, Realm
 from bossa.directory.rows import Item
+from bossa.directory.sid import domain_sid
 
 ADMIN = "admin"
 ADMINS = "admins"
@@ -38,6 +40,7 @@ USERS = "users"
 # Without these there is no realm.
 STAYING = (KRBTGT, CHANGEPW)
 _MAX_NETBIOS = 15
+_SID_NUMBERS = Struct("!3I")
 MAX_LIST = 1000
 
 
@@ -60,7 +63,7 @@ def found(maker: KeyMaker, realm: str, domain: str, first: NewPassword) -> list[
         realm=realm,
         domain=domain,
         netbios=domain.partition(".")[0].upper()[:_MAX_NETBIOS],
-        sid=_domain_sid(maker.random(12)),
+        sid=domain_sid(_SID_NUMBERS.unpack(maker.random(_SID_NUMBERS.size))).text,
         created=now,
     )
     krbtgt = Account(
@@ -76,11 +79,6 @@ def found(maker: KeyMaker, realm: str, domain: str, first: NewPassword) -> list[
         rows.group_item(Group(USERS, RID_USERS)),
         rows.group_item(Group(ADMINS, RID_ADMINS, (ADMIN,))),
     ]
-
-
-def _domain_sid(random: bytes) -> str:
-    """Return a SID of a domain: three random numbers behind S-1-5-21.  [MS-DTYP] 2.4.2.4"""
-    return "-".join(["S-1-5-21", *(str(int.from_bytes(random[at : at + 4])) for at in (0, 4, 8))])
 
 
 def new_user(realm: Realm, maker: KeyMaker, name: str, new: NewPassword, *, display: str = "") -> list[Item]:
