@@ -34,11 +34,31 @@ _STRUCTURE = types.MADE_BY_SIGNING | {types.NS, types.SOA, types.DS, types.CDS, 
 _NOT_IN_PATTERN = re.compile(r"\\\*|\\042|\\063|\\091|\\093|[][?]")
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a verified Kerberos context speaks for.
+
+    ``principal`` is the ticket's full client name with its realm, whose case
+    counts; ``sids`` are those of the verified PAC, groups and the account's
+    own; ``own`` are the DNS names (keys) that the account is known by.
+    """
+
+    principal: str
+    sids: frozenset[str] = frozenset()
+    own: tuple[bytes, ...] = ()
+
+
 class Caller(NamedTuple):
-    """Who sent an update: the address, and the key's name when a TSIG was verified."""
+    """Who sent an update: the address, and the key's name or the person when a signature was verified."""
 
     address: Address
     key: bytes | None = None
+    person: Person | None = None
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Tell whether nothing but the address speaks for the caller."""
+        return self.key is None and self.person is None
 
     @property
     def text(self) -> str:
@@ -48,6 +68,8 @@ class Caller(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _caller_text(caller: Caller) -> str:
+    if caller.person is not None:
+        return f"krb5:{caller.person.principal}"
     return f"key:{names.to_text(caller.key)}" if caller.key else f"net:{caller.address}"
 
 
@@ -67,8 +89,8 @@ class Rule:
         """Tell whether the rule speaks of this caller at all."""
         if self.key is not None:
             return caller.key == self.key
-        # A signed request is its key's, never its address's.
-        return self.network is not None and caller.key is None and caller.address in self.network
+        # A signed request is its signer's, never its address's.
+        return self.network is not None and caller.is_unsigned and caller.address in self.network
 
     def covers(self, caller: Caller, owner: bytes, rtype: int) -> bool:
         """Tell whether the caller may change records of ``rtype`` at ``owner`` (a key) by this rule."""
@@ -87,7 +109,7 @@ class Rule:
         if self.scope == "zone":
             return True
         if self.scope == "self":
-            return owner == caller.key or (caller.key is None and owner == names.reverse(str(caller.address)))
+            return owner == caller.key or (caller.is_unsigned and owner == names.reverse(str(caller.address)))
         if self.scope == "subdomain":
             return names.is_below(owner, self.what)
         return _matches(names.labels(owner), self.pattern)
@@ -155,7 +177,7 @@ class Rules:
         """Tell whether any rule speaks of the caller; see :meth:`Rule.names_caller`."""
         if caller.key is not None:
             return caller.key in self._keys
-        return any(caller.address in network for network in self._networks)
+        return caller.is_unsigned and any(caller.address in network for network in self._networks)
 
     def reach(self, caller: Caller, owner: bytes) -> bool:
         """Tell whether any rule lets the caller change anything at ``owner``."""
