@@ -80,7 +80,7 @@ def test_a_newcomer_takes_no_place_of_a_key_in_use(table: Contexts, clock: Clock
     for name in "abc":
         table.add(key(name))
     clock.now += IDLE - 1
-    with pytest.raises(TkeyRefused, match="3 keys of this client live, 3 in all"):
+    with pytest.raises(TkeyRefused, match="3 keys of one client are in use, 3 in all"):
         table.add(key("d"))
     assert list(table) == [b"a", b"b", b"c"]
 
@@ -95,14 +95,15 @@ def test_a_newcomer_takes_the_place_of_its_own_idle_key(table: Contexts, clock: 
     assert list(table) == [b"a", b"c", b"d"]
 
 
-def test_a_full_table_has_no_room_for_newcomers_of_others(table: Contexts, clock: Clock) -> None:
-    for number in range(4):
-        table.add(key(f"{number}", f"user{number}@T"))
-    clock.now += 2 * IDLE
-    with pytest.raises(TkeyRefused, match="0 keys of this client live, 4 in all"):
-        table.add(key("d"))
-    table.add(key("e", "user2@T"))
-    assert list(table) == [b"0", b"1", b"3", b"e"]
+def test_in_a_full_table_who_has_most_makes_room_by_what_is_idle(table: Contexts, clock: Clock) -> None:
+    for name, who in (("a", "alice@T"), ("b", "bob@T"), ("c", "bob@T"), ("d", "carol@T")):
+        table.add(key(name, who))
+    with pytest.raises(TkeyRefused, match="2 keys of one client are in use, 4 in all"):
+        table.add(key("e", "dora@T"))
+    clock.now += IDLE
+    assert table[b"b"].name == b"b"
+    table.add(key("e", "dora@T"))
+    assert list(table) == [b"a", b"b", b"d", b"e"]
 
 
 def test_a_removed_key_leaves_nothing_of_its_client(table: Contexts) -> None:

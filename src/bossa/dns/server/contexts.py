@@ -1,9 +1,10 @@
 """The keys that clients negotiated: those that sign, and talks that are not at their end.  RFC 3645 §4.1, §5
 
 A key counts once its talk is at its end and its client known.  Keys are
-bounded in all and for each principal; no newcomer takes another principal's
-place, and of its own only the one that was idle for longest, if that was
-longer than any message is good for.  Talks that are not at their end are
+bounded in all and for each principal.  A newcomer takes the place of a key
+that was idle for longer than any message is good for, or gets none: of one of
+its own, or where all are too many, of one of the principal that has most.
+Talks that are not at their end are
 bounded apart, and short.  What has expired is not there.
 """
 
@@ -19,10 +20,10 @@ from bossa.dns.tkey import ContextKey, TkeyRefused
 from bossa.dns.tsig import Signer
 from bossa.gss.context import Step
 
-MOST_KEYS = 8192
+MOST_KEYS = 16_384
 # One client's keys; a script that calls nsupdate for each change leaves one of an hour's life at each call.
 MOST_OF_ONE = 512
-# Seconds without a message after which a key may give way to another of the same principal.
+# Seconds without a message after which a key may give way to another.
 IDLE = 300
 MOST_TALKS = 256
 TALK_SECONDS = 30
@@ -78,8 +79,10 @@ class Contexts(Mapping[bytes, ContextKey]):
         now = self._clock()
         self._sweep(now)
         owned = self._of.get(key.person.principal, set())
-        if len(owned) >= MOST_OF_ONE or len(self._held) >= MOST_KEYS:
+        if len(owned) >= MOST_OF_ONE:
             self._make_room(owned, now)
+        elif len(self._held) >= MOST_KEYS:
+            self._make_room(max(self._of.values(), key=len), now)
         self._held[key.name] = _Held(key, now)
         self._of.setdefault(key.person.principal, set()).add(key.name)
 
@@ -94,10 +97,10 @@ class Contexts(Mapping[bytes, ContextKey]):
             del self._of[principal]
 
     def _make_room(self, owned: set[bytes], now: float) -> None:
-        """Let the key go that its client has used longest ago."""
-        oldest = min(owned, key=lambda name: self._held[name].used, default=None)
-        if oldest is None or self._held[oldest].used + IDLE > now:
-            raise TkeyRefused(TkeyError.BADKEY, f"{len(owned)} keys of this client live, {len(self._held)} in all")
+        """Let the key of one client go that was used longest ago."""
+        oldest = min(owned, key=lambda name: self._held[name].used)
+        if self._held[oldest].used + IDLE > now:
+            raise TkeyRefused(TkeyError.BADKEY, f"{len(owned)} keys of one client are in use, {len(self._held)} in all")
         self.remove(oldest)
 
     def _sweep(self, now: float) -> None:
