@@ -481,10 +481,11 @@ def test_27_a_principal_at_its_limit_gets_no_more_keys_and_loses_none(
 
     def talk(room: Room) -> None:
         keys = [room.negotiate(f"a{number}.test") for number in range(3)]
+        assert [packets.rcode(room.udp(one.sign(SOA, moment=NOW))) for one in keys] == [NOERROR] * 3
         with pytest.raises(Failed) as failed:
             room.negotiate("a3.test")
         assert failed.value.error == BADKEY
-        assert lines[-1]["why"] == "3 keys of one client are in use, 3 in all"
+        assert lines[-1]["why"] == "all keys of one principal are in use, 3 live in all"
         assert [packets.rcode(room.udp(one.sign(SOA, moment=NOW))) for one in keys] == [NOERROR] * 3
         room.negotiate("b.test", credential(cname=BOB))
 
