@@ -48,9 +48,10 @@ class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a policy: who may change what.  See dns/policy.py for the words.
 
-    ``who`` is "key:NAME", "net:CIDR", "krb5:PRINCIPAL" or "krb5-self"; ``scope`` is
-    "self", "subdomain", "zone" or "pattern"; ``what`` the subdomain or pattern in
-    master-file form; ``types`` mnemonics, empty for all the ordinary ones.
+    ``who`` is "key:NAME", "net:CIDR", "krb5:PRINCIPAL", "krb5-group:NAME" or
+    "krb5-self"; ``scope`` is "self", "subdomain", "zone" or "pattern"; ``what`` the
+    subdomain or pattern in master-file form; ``types`` mnemonics, empty for all
+    the ordinary ones.
     """
 
     who: str
