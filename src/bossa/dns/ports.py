@@ -34,6 +34,10 @@ class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     private_reverse: bool = False
     # Whether an address that an update adds or deletes brings its PTR along.
     ptr: bool = False
+    # Whether records of updates go when nobody repeats them; and the windows of dns/scavenge.py, in seconds.
+    scavenge: bool = False
+    no_refresh: int = 604_800
+    refresh: int = 604_800
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
