@@ -115,6 +115,7 @@ class Server:
         names.load()
         if tickets is not None:
             tickets.load()
+            names.names.sid_of = tickets.accounts.realm.group_sid
         office = self._open_office()
         await names.start()
         if not is_founded(names.names):
@@ -138,6 +139,8 @@ class Server:
             remove_krb5_conf(self._ground.data)
             return
         await self._ticket_room.found(self._office)
+        self._ticket_room.follow_zones(self._office, self._name_room.names)
+        self._name_room.accept_contexts(self._ticket_room.accepting)
         self._ticket_room.prepare()
 
     def _warn_of_domain(self) -> None:

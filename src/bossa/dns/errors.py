@@ -41,6 +41,16 @@ class TsigError(IntEnum):
     BADTRUNC = 22
 
 
+class TkeyError(IntEnum):
+    """The error field of a TKEY record.  RFC 2930 §2.6, RFC 8945 §10"""
+
+    NOERROR = 0
+    BADKEY = 17
+    BADMODE = 19
+    BADNAME = 20
+    BADALG = 21
+
+
 class Ede(IntEnum):
     """Extended DNS errors that bossa sends.  RFC 8914 §4"""
 

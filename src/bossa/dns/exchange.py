@@ -7,7 +7,7 @@ may have, extended errors (RFC 8914), and the order in which these are checked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bossa.dns import tsig
@@ -30,6 +30,7 @@ from bossa.dns.message import (
 )
 from bossa.dns.options import NOTHING, Options, OptionsReply, Proof
 from bossa.dns.policy import Address, Caller, Network
+from bossa.dns.tkey import ContextKey
 from bossa.dns.types import Opcode
 from bossa.wire import WireError
 
@@ -73,8 +74,11 @@ class Exchange:
     @property
     def caller(self) -> Caller:
         """Who asks, as far as verified."""
-        key = self.signed.key.name if isinstance(self.signed, tsig.Signed) else None
-        return Caller(self.address, key)
+        if not isinstance(self.signed, tsig.Signed):
+            return Caller(self.address)
+        key = self.signed.key
+        person = key.person if isinstance(key, ContextKey) else None
+        return Caller(self.address, None if person else key.name, person)
 
     @property
     def proved(self) -> bool:
@@ -131,7 +135,7 @@ class Exchange:
             return 0
         key = self.signed.key if isinstance(self.signed, tsig.Signed) else self.signed.signer
         if key is not None:
-            return tsig.space(key)
+            return key.space
         return len(self.signed.request.name) + len(self.signed.request.algorithm) + _BARE_TSIG
 
 
@@ -150,9 +154,15 @@ class Rejected:
         unknown = isinstance(signed, tsig.Unverified) and signed.error is TsigError.BADKEY
         return self.exchange if unknown else None
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether a signature shows that the request came before."""
+        signed = self.exchange.signed if self.exchange is not None else None
+        return isinstance(signed, tsig.Unverified) and signed.repeated
+
 
 def open_exchange(
-    wire: bytes, address: Address, keys: dict[bytes, tsig.Key], now: int, settings: Settings, *, tcp: bool
+    wire: bytes, address: Address, keys: Mapping[bytes, tsig.Signer], now: int, settings: Settings, *, tcp: bool
 ) -> Exchange | Rejected:
     """Read a request and check its EDNS and TSIG."""
     if len(wire) < HEADER or wire[2] & 0x80:

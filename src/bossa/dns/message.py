@@ -218,13 +218,15 @@ class Writer:
         return len(rrset.rdatas)
 
     def record(self, owner: bytes, rtype: int, ttl: int, rdata: bytes) -> None:
-        """Write one record of class IN."""
+        """Write one record of class IN, a TKEY's of class ANY."""
         self.name(owner)
         self.body(rtype, ttl, rdata)
 
     def body(self, rtype: int, ttl: int, rdata: bytes) -> None:
         """Write what follows a record's owner."""
-        self.octets += _FIXED.pack(rtype, types.IN, ttl, len(rdata))
+        # A TKEY is no zone's.  RFC 2930 §2
+        rclass = types.CLASS_ANY if rtype == types.TKEY else types.IN
+        self.octets += _FIXED.pack(rtype, rclass, ttl, len(rdata))
         prefix, count = compressible_names(rtype)
         if count:
             self._compressed(rdata, prefix, count)

@@ -3,15 +3,17 @@
 The digest runs over the received bytes up to the TSIG record, with ARCOUNT
 one less and the Original ID in place of the header's (§4.3.2).  Checks come
 in the order key, MAC, time, truncation policy (§5.2).  Every comparison of
-MACs takes the same time wherever they differ.
+MACs takes the same time wherever they differ.  What signs is a shared secret
+or a GSS context (RFC 3645), whose MACs have other lengths and are good once.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bossa.dns import types
 from bossa.dns.errors import TsigError
@@ -22,6 +24,8 @@ from bossa.wire import Reader, WireError
 # §4.2: what the client may be off by, in seconds, when nothing else is said; §10 recommends 300.
 DEFAULT_FUDGE = 300
 _MIN_MAC = 10
+# What a TSIG has beside both names and the MAC, with a BADTIME's server time.
+_FIXED_SPACE = 10 + 16 + 6
 _TYPE = types.TSIG.to_bytes(2, "big")
 _CLASS_AND_TTL = types.CLASS_ANY.to_bytes(2, "big") + bytes(4)
 
@@ -68,6 +72,37 @@ def algorithm_text(wire: bytes) -> str:
     return known.text if known else to_text(wire)
 
 
+class Repeated(Exception):
+    """A MAC fits, and came before; the text says how long."""
+
+
+class Signer(Protocol):
+    """What signs messages and knows its peer's signatures; names are in lower case and on the wire's form."""
+
+    @property
+    def name(self) -> bytes:
+        """The key's name."""
+        ...
+
+    @property
+    def algorithm_wire(self) -> bytes:
+        """The algorithm's name."""
+        ...
+
+    @property
+    def space(self) -> int:
+        """The octets that an answer's TSIG takes at most."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the MAC over octets."""
+        ...
+
+    def verifies(self, data: bytes, mac: bytes) -> bool:
+        """Tell whether the peer's MAC, whole, fits; raises Repeated."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A shared secret; ``name`` is a lower-case wire name."""
@@ -75,6 +110,24 @@ class Key:
     name: bytes
     algorithm: Algorithm
     secret: bytes
+
+    @property
+    def algorithm_wire(self) -> bytes:
+        """The algorithm's name on the wire."""
+        return self.algorithm.wire
+
+    @property
+    def space(self) -> int:
+        """The octets that an answer's TSIG takes at most."""
+        return space(self, self.algorithm.size)
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the MAC, of the algorithm's own length."""
+        return self.algorithm.mac(self.secret, data)
+
+    def verifies(self, data: bytes, mac: bytes) -> bool:
+        """Tell whether a whole MAC fits."""
+        return hmac.compare_digest(self.sign(data), mac)
 
     def __repr__(self) -> str:
         return f"Key({to_text(self.name)} {self.algorithm.text})"
@@ -124,7 +177,7 @@ class Variables(NamedTuple):
 class Signed:
     """A verified message: the key that signed it, and the MAC that the answer's digest begins with."""
 
-    key: Key
+    key: Signer
     request: RawTsig
     now: int
 
@@ -139,13 +192,15 @@ class Unverified:
     """Why a TSIG did not hold: ``error`` for the wire, ``reason`` for the log.
 
     ``signer`` is there when the answer has to be signed all the same (§5.2.3, §5.2.4).
+    ``repeated``: the MAC fits, but came before.
     """
 
     error: TsigError
     reason: str
     request: RawTsig
     now: int
-    signer: Key | None = None
+    signer: Signer | None = None
+    repeated: bool = False
 
     @property
     def offset(self) -> int:
@@ -190,25 +245,39 @@ def _decode(message: Message, record: RawRecord) -> RawTsig:
 
 
 def verify(
-    message: Message, raw: RawTsig, keys: dict[bytes, Key], now: int, policy: Policy = Policy()
+    message: Message, raw: RawTsig, keys: Mapping[bytes, Signer], now: int, policy: Policy = Policy()
 ) -> Signed | Unverified:
     """Check a request's TSIG at ``now`` (seconds since 1970); raises WireError for a MAC of a forbidden length."""
     key = keys.get(raw.name)
-    algorithm = _BY_WIRE.get(raw.algorithm)
-    if key is None or algorithm is not key.algorithm:
-        what = f"unknown key {to_text(raw.name)}" if key is None else f"key is for {key.algorithm.text}"
+    if key is None or raw.algorithm != key.algorithm_wire:
+        what = f"unknown key {to_text(raw.name)}" if key is None else f"key is for {algorithm_text(key.algorithm_wire)}"
         return Unverified(TsigError.BADKEY, f"{what}, message says {to_text(raw.algorithm)}", raw, now)
-    if algorithm is Algorithm.HMAC_MD5 and not policy.md5:
-        return Unverified(TsigError.BADKEY, "HMAC-MD5 is switched off", raw, now)
-    _check_mac_size(len(raw.mac), algorithm)
-    expected = algorithm.mac(key.secret, digested(message.wire, raw))
-    if not raw.mac or not hmac.compare_digest(expected[: len(raw.mac)], raw.mac):
-        return Unverified(TsigError.BADSIG, "the MAC does not fit", raw, now)
+    if isinstance(key, Key):
+        if key.algorithm is Algorithm.HMAC_MD5 and not policy.md5:
+            return Unverified(TsigError.BADKEY, "HMAC-MD5 is switched off", raw, now)
+        _check_mac_size(len(raw.mac), key.algorithm)
+    try:
+        if not _fits(key, digested(message.wire, raw), raw.mac):
+            return Unverified(TsigError.BADSIG, "the MAC does not fit", raw, now)
+    except Repeated as again:
+        return Unverified(TsigError.BADSIG, f"the MAC came before: {again}", raw, now, repeated=True)
     if abs(now - raw.time) > raw.fudge:
         return Unverified(TsigError.BADTIME, f"clock off by {raw.time - now} s, fudge {raw.fudge} s", raw, now, key)
-    if len(raw.mac) < algorithm.size and (policy.min_mac is None or len(raw.mac) < policy.min_mac):
+    if isinstance(key, Key) and _is_too_short(raw.mac, key.algorithm, policy):
         return Unverified(TsigError.BADTRUNC, f"a MAC of {len(raw.mac)} octets", raw, now, key)
     return Signed(key, raw, now)
+
+
+def _is_too_short(mac: bytes, algorithm: Algorithm, policy: Policy) -> bool:
+    """Tell whether a cut MAC is shorter than the policy takes.  §5.2.4"""
+    return len(mac) < algorithm.size and (policy.min_mac is None or len(mac) < policy.min_mac)
+
+
+def _fits(key: Signer, data: bytes, mac: bytes) -> bool:
+    """Tell whether a MAC fits, one of an HMAC also when it is cut.  §5.2.2.1"""
+    if isinstance(key, Key) and 0 < len(mac) < key.algorithm.size:
+        return hmac.compare_digest(key.sign(data)[: len(mac)], mac)
+    return key.verifies(data, mac)
 
 
 def _check_mac_size(size: int, algorithm: Algorithm) -> None:
@@ -242,12 +311,12 @@ def length_and(mac: bytes) -> bytes:
     return len(mac).to_bytes(2, "big") + mac
 
 
-def space(key: Key) -> int:
-    """Return the octets that a signed answer's TSIG takes at most, with a BADTIME's server time."""
-    return len(key.name) + 10 + len(key.algorithm.wire) + 16 + key.algorithm.size + 6
+def space(key: Signer, mac: int) -> int:
+    """Return the octets that a signed answer's TSIG takes at most, with a MAC of so many."""
+    return len(key.name) + len(key.algorithm_wire) + _FIXED_SPACE + mac
 
 
-def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) -> bytes:
+def sign_reply(reply: bytes, signed: Signed | Unverified, key: Signer, now: int) -> bytes:
     """Append the TSIG of an answer to a request.  §5.3
 
     For BADTIME the time is the request's, and Other Data the server's (§5.2.3).
@@ -257,9 +326,8 @@ def sign_reply(reply: bytes, signed: Signed | Unverified, key: Key, now: int) ->
     if error is TsigError.BADTIME:
         time, other = signed.request.time, now.to_bytes(6, "big")
     raw = signed.request
-    variables = Variables(key.name, key.algorithm.wire, time, raw.fudge, error, other)
-    mac = key.algorithm.mac(key.secret, length_and(raw.mac) + reply + variables.encode())
-    return append(reply, variables, mac)
+    variables = Variables(key.name, key.algorithm_wire, time, raw.fudge, error, other)
+    return append(reply, variables, key.sign(length_and(raw.mac) + reply + variables.encode()))
 
 
 def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:
@@ -268,23 +336,26 @@ def unsigned_reply(reply: bytes, failed: Unverified) -> bytes:
     return append(reply, Variables(raw.name, raw.algorithm, failed.now, raw.fudge, failed.error), b"")
 
 
-def sign_request(message: bytes, key: Key, now: int, fudge: int = DEFAULT_FUDGE) -> bytes:
-    """Append a client's TSIG to a message without one."""
-    variables = Variables(key.name, key.algorithm.wire, now, fudge)
-    return append(message, variables, key.algorithm.mac(key.secret, message + variables.encode()))
+def sign_request(message: bytes, key: Signer, now: int, fudge: int = DEFAULT_FUDGE) -> bytes:
+    """Append a client's TSIG to a message without one, or ours to an answer whose request had none (RFC 3645 §2.2)."""
+    variables = Variables(key.name, key.algorithm_wire, now, fudge)
+    return append(message, variables, key.sign(message + variables.encode()))
 
 
-def verify_reply(reply: Message, key: Key, request_mac: bytes, now: int) -> Signed | Unverified:
-    """Check the answer to a request that we signed; raises WireError without a TSIG."""
+def verify_reply(reply: Message, key: Signer, request_mac: bytes | None, now: int) -> Signed | Unverified:
+    """Check the answer to a request that we signed, None: did not sign; raises WireError without a TSIG."""
     raw = find(reply)
     if raw is None:
         raise WireError("the answer carries no TSIG")
-    if raw.name != key.name or raw.algorithm != key.algorithm.wire:
+    if raw.name != key.name or raw.algorithm != key.algorithm_wire:
         return Unverified(TsigError.BADKEY, f"signed by {to_text(raw.name)}", raw, now)
-    expected = key.algorithm.mac(key.secret, length_and(request_mac) + digested(reply.wire, raw))
-    if not hmac.compare_digest(expected, raw.mac):
-        reason = f"the MAC does not fit, TSIG error {raw.error}"
-        return Unverified(TsigError.BADSIG, reason, raw, now)
+    prior = b"" if request_mac is None else length_and(request_mac)
+    try:
+        fits = key.verifies(prior + digested(reply.wire, raw), raw.mac)
+    except Repeated as again:
+        return Unverified(TsigError.BADSIG, f"the MAC came before: {again}", raw, now, repeated=True)
+    if not fits:
+        return Unverified(TsigError.BADSIG, f"the MAC does not fit, TSIG error {raw.error}", raw, now)
     return Signed(key, raw, now)
 
 

@@ -8,14 +8,13 @@ was received is believed only once a signature covers it.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator
 
 from bossa.dns import tsig
 from bossa.dns.errors import TransferFailed, TsigError, rcode_text
 from bossa.dns.message import Message
 from bossa.dns.names import to_text
-from bossa.dns.tsig import Key, RawTsig, Signed, Variables, length_and
+from bossa.dns.tsig import RawTsig, Repeated, Signed, Signer, Variables, length_and
 
 # How many messages may follow one another without a signature.
 MOST_UNSIGNED = 99
@@ -29,12 +28,12 @@ def sign_stream(messages: Iterable[bytes], signed: Signed, clock: Callable[[], f
     """
     key, previous = signed.key, b""
     for message in messages:
-        variables = Variables(key.name, key.algorithm.wire, int(clock()), signed.request.fudge)
+        variables = Variables(key.name, key.algorithm_wire, int(clock()), signed.request.fudge)
         if previous:
             data = length_and(previous) + message + variables.timers()
         else:
             data = length_and(signed.request.mac) + message + variables.encode()
-        previous = key.algorithm.mac(key.secret, data)
+        previous = key.sign(data)
         yield tsig.append(message, variables, previous)
 
 
@@ -45,12 +44,13 @@ class StreamVerifier:
     answer is to be used; nor is anything before :meth:`finish` has returned.
     """
 
-    def __init__(self, key: Key, request_mac: bytes) -> None:
+    def __init__(self, key: Signer, request_mac: bytes) -> None:
         self._key = key
         self._first = True
         # How many messages came since the last signature.
         self._unsigned = 0
-        self._digest = self._begun(request_mac)
+        # What the next MAC is over: the one before it, and all since.  §4.3.1
+        self._digested = [length_and(request_mac)]
 
     def take(self, message: Message, now: int) -> None:
         """Check one message; raises TransferFailed, and WireError for a TSIG out of its place."""
@@ -58,12 +58,11 @@ class StreamVerifier:
         if raw is None:
             self._take_unsigned(message)
             return
-        self._digest.update(tsig.stripped(message.wire, raw))
         variables = tsig.variables_of(raw)
-        self._digest.update(variables.encode() if self._first else variables.timers())
-        self._check(message, raw, now)
+        self._digested += (tsig.stripped(message.wire, raw), variables.encode() if self._first else variables.timers())
+        self._check(raw, now)
         self._first, self._unsigned = False, 0
-        self._digest = self._begun(raw.mac)
+        self._digested = [length_and(raw.mac)]
 
     def finish(self) -> None:
         """Raise TransferFailed unless the last message was signed."""
@@ -76,25 +75,26 @@ class StreamVerifier:
         self._unsigned += 1
         if self._unsigned > MOST_UNSIGNED:
             raise TransferFailed(f"more than {MOST_UNSIGNED} messages in a row are not signed")
-        self._digest.update(message.wire)
+        self._digested.append(message.wire)
 
-    def _check(self, message: Message, raw: RawTsig, now: int) -> None:
+    def _check(self, raw: RawTsig, now: int) -> None:
         """Raise TransferFailed unless key, MAC and time are right, in this order.  §5.2"""
         if raw.error in (TsigError.BADKEY, TsigError.BADSIG) and not raw.mac:
             raise TransferFailed(f"the server does not accept our signature: {TsigError(raw.error).name}")
-        if raw.name != self._key.name or raw.algorithm != self._key.algorithm.wire:
+        if raw.name != self._key.name or raw.algorithm != self._key.algorithm_wire:
             raise TransferFailed(f"a message is signed by {to_text(raw.name)}")
-        expected = self._digest.digest()[: self._key.algorithm.size]
-        if not hmac.compare_digest(expected, raw.mac):
+        if not self._fits(raw.mac):
             raise TransferFailed("the MAC of a message does not fit")
         if raw.error == TsigError.BADTIME:
             raise TransferFailed(f"the server's clock is not ours: off by {_server_time(raw) - now} s")
         if abs(now - raw.time) > raw.fudge:
             raise TransferFailed(f"BADTIME: a message was signed {now - raw.time} s ago")
 
-    def _begun(self, mac: bytes) -> hmac.HMAC:
-        """Return a digest that begins with the MAC before.  §4.3.1"""
-        return hmac.new(self._key.secret, length_and(mac), self._key.algorithm.digest)
+    def _fits(self, mac: bytes) -> bool:
+        try:
+            return self._key.verifies(b"".join(self._digested), mac)
+        except Repeated:
+            return False
 
 
 def _server_time(raw: RawTsig) -> int:
