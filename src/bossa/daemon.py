@@ -137,6 +137,8 @@ class Server:
             await keep_realm_records(self._office, self._settings.domain.realm, None)
             return
         await self._ticket_room.found(self._office)
+        self._ticket_room.follow_zones(self._office, self._name_room.names)
+        self._name_room.accept_contexts(self._ticket_room.accepting)
         self._ticket_room.prepare()
 
     def _warn_of_domain(self) -> None:

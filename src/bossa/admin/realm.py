@@ -1,4 +1,4 @@
-"""The fresh realm: its keys, its administrator, and the administrator's first password in a file.
+"""The fresh realm: its keys, its administrator with a first password in a file, the name server's account.
 
 Founding may be interrupted anywhere: the password's file comes first and is
 taken over by the next try, the rows of the realm come in one transaction.
@@ -10,15 +10,22 @@ import asyncio
 import hmac
 from pathlib import Path
 
+import msgspec
+
 from bossa.admin import words
 from bossa.admin.accounts import key_maker
 from bossa.admin.office import Office
 from bossa.crypto.enctypes import string_to_key
 from bossa.directory import changes, passwords
 from bossa.directory.changes import ADMIN, NewPassword
+from bossa.directory.realm import Principal, Realm
+from bossa.directory.rows import account_item
+from bossa.dns.names import ancestors
 from bossa.files import atomic
 
 FIRST_PASSWORD = "first-password"
+# The class of a name server's account; clients ask for either, and Kerberos tells capitals apart.  RFC 3645 §3.1.1
+_DNS_CLASSES = ("DNS", "dns")
 
 
 async def found_realm(office: Office, realm: str) -> bool:
@@ -37,6 +44,53 @@ async def found_realm(office: Office, realm: str) -> bool:
         items = await asyncio.to_thread(changes.found, key_maker(office), realm, words.plain(office.domain), first)
         await accounts.change(items)
     return True
+
+
+def dns_service(domain: str) -> str:
+    """Return the name of the account whose tickets the name server takes."""
+    return f"{_DNS_CLASSES[0]}/ns1.{domain}"
+
+
+async def keep_dns_service(office: Office) -> None:
+    """Make the name server's account if it is not there, and give it what it lacks of the server's names.
+
+    These are ns1 of the domain, and what the SOA records of our own zones call their primary, where
+    that lies in a zone of ours: nsupdate asks for a ticket for it.  A name that another account has stays there.
+    """
+    accounts = office.accounts
+    if accounts is None or not accounts.realm.is_founded:
+        return
+    realm = accounts.realm
+    name = dns_service(realm.info.domain)
+    async with office.editing:
+        if not realm.is_taken(name):
+            await accounts.change(changes.new_service(realm, key_maker(office), name, office.now))
+        found = realm.find(name)
+        if found is None or found.account.name != name:
+            return
+        lacking = [one for one in _dns_names(office, realm.info.domain) if _is_free(realm, found, one)]
+        if lacking:
+            names = (*found.account.names, *lacking)[: changes.MAX_LIST]
+            await accounts.change([account_item(msgspec.structs.replace(found.account, names=names))])
+
+
+def _is_free(realm: Realm, owner: Principal, name: str) -> bool:
+    """Tell whether nobody has a name, or only its owner-to-be in other letters."""
+    other = realm.find(name, fold=True)
+    return realm.find(name) is None and (other is owner or not realm.is_taken(name))
+
+
+def _dns_names(office: Office, domain: str) -> list[str]:
+    """Return the names that the name server's account is to have, in both spellings."""
+    served = office.names
+    hosts = {"ns1": None, f"ns1.{domain}": None}
+    for apex, options in served.options.items():
+        if options.primaries or options.private_reverse:
+            continue
+        primary = served.zones[apex].soa.mname.lower()
+        if any(one in served.zones for one in ancestors(primary)):
+            hosts[words.plain(primary)] = None
+    return [f"{kind}/{host}" for host in hosts for kind in _DNS_CLASSES]
 
 
 def first_password(office: Office) -> Path | None:

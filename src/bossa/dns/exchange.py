@@ -154,6 +154,12 @@ class Rejected:
         unknown = isinstance(signed, tsig.Unverified) and signed.error is TsigError.BADKEY
         return self.exchange if unknown else None
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether a signature shows that the request came before."""
+        signed = self.exchange.signed if self.exchange is not None else None
+        return isinstance(signed, tsig.Unverified) and signed.repeated
+
 
 def open_exchange(
     wire: bytes, address: Address, keys: Mapping[bytes, tsig.Signer], now: int, settings: Settings, *, tcp: bool

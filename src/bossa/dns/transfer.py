@@ -30,7 +30,7 @@ _LEAST_RECORD = 12
 
 
 def may_transfer(allowed: Sequence[str], caller: Caller) -> bool:
-    """Tell whether one of ``key:NAME`` and ``net:CIDR`` speaks of the caller; none allows nobody."""
+    """Tell whether a ``key:NAME``, ``krb5:PRINCIPAL`` or ``net:CIDR`` speaks of the caller; none allows nobody."""
     return any(_matches(one, caller) for one in allowed)
 
 
@@ -38,6 +38,8 @@ def _matches(rule: str, caller: Caller) -> bool:
     kind, _, value = rule.partition(":")
     if kind == "key":
         return caller.key is not None and caller.key == names.from_text(value).lower()
+    if kind == "krb5":
+        return caller.person is not None and caller.person.principal == value
     return kind == "net" and caller.address in ipaddress.ip_network(value)
 
 

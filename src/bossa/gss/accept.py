@@ -50,7 +50,11 @@ _AD_AP_OPTIONS, _CBT = 143, 0x4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a listener has: its realm and keys, its memory, its source of random octets, its rules."""
+    """What a listener has: its realm and keys, its memory, its source of random octets, its rules.
+
+    Where messages travel as datagrams, none has to come in its turn: ``in_order`` is off, and
+    no client gets more than a check for copies.
+    """
 
     realm: str
     keys: Keys
@@ -58,6 +62,7 @@ class Service:
     random: Callable[[int], bytes]
     skew: float = 300
     require_bindings: bool = False
+    in_order: bool = True
 
 
 class _Opened(NamedTuple):
@@ -202,7 +207,8 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
     verified, flags = opened.verified, opened.asked.flags
     key = verified.subkey or verified.session
     theirs = verified.authenticator.seq_number or 0
-    window = Window(theirs, flags)
+    watched = flags if service.in_order else flags & ~ContextFlags.SEQUENCE | ContextFlags.REPLAY
+    window = Window(theirs, watched)
     if not flags & ContextFlags.MUTUAL:
         # Nothing tells the client another number: ours begins where its own did.
         return b"", Protection(key, service.random, SENT_BY_ACCEPTOR, theirs, window)

@@ -49,6 +49,9 @@ CATALOGUE: dict[str, Metric] = {
         Kind.COUNTER, "Updates passed on to the primary of their zone.", ("result",)
     ),
     "bossa_dns_updates_total": Metric(Kind.COUNTER, "Dynamic updates, by how they ended.", ("result",)),
+    "bossa_dns_keys_total": Metric(
+        Kind.COUNTER, "Keys that clients asked to negotiate, by what they got.", ("result",)
+    ),
     "bossa_dns_update_seconds": Metric(Kind.HISTOGRAM, "Time from an update's arrival to its answer."),
     "bossa_dns_tcp_connections": Metric(Kind.GAUGE, "Open TCP connections of the name server."),
     "bossa_dns_tcp_refused_total": Metric(Kind.COUNTER, "TCP connections closed because there were too many."),

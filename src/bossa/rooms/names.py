@@ -24,6 +24,7 @@ from bossa.dns.server.fetching import Fetcher
 from bossa.dns.server.fills import Fills
 from bossa.dns.server.following import Following
 from bossa.dns.server.forward import Forwarder, is_own
+from bossa.dns.server.negotiating import Acceptance
 from bossa.dns.server.notifying import Notifying
 from bossa.dns.server.orders import DnsOrder
 from bossa.dns.server.owner import Owner
@@ -34,6 +35,7 @@ from bossa.net import tcp, udp
 from bossa.net.listen import open_stream
 from bossa.observe import log
 from bossa.opening import COOKIE_SECRET, DNS_PORT
+from bossa.rooms.accepting import Accepting
 from bossa.rooms.ground import Ground
 from bossa.standing import Parts
 from bossa.store.zones import ZoneRows
@@ -131,6 +133,10 @@ class NameRoom:
         ground.exits.callback(self.following.stop)
         self._notifying.start()
         ground.exits.callback(self._notifying.stop)
+
+    def accept_contexts(self, accepting: Accepting) -> None:
+        """Let clients with tickets negotiate keys."""
+        self.owner.accept_contexts(Acceptance(accepting.begin, accepting.person_of))
 
     def parts(self) -> Parts:
         """Return what is asked how the server is."""

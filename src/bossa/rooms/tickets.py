@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 from bossa import opening
 from bossa.admin.locate import KDC_PORT, KPASSWD_PORT, Place, keep_realm_records, write_krb5_conf
 from bossa.admin.office import Office
-from bossa.admin.realm import found_realm, other_realm
+from bossa.admin.realm import found_realm, keep_dns_service, other_realm
 from bossa.admin.words import plain
 from bossa.config.settings import Settings
 from bossa.directory.keys import KeyMaker
+from bossa.directory.ports import DirectoryFailed
 from bossa.directory.rows import Item
+from bossa.dns.server.service import Names
 from bossa.krb.kdc.settings import KdcSettings, Lockout
 from bossa.krb.server.accounts import Accounts
 from bossa.krb.server.lockouts import Lockouts
@@ -32,6 +34,7 @@ from bossa.net.listen import open_stream
 from bossa.net.peer import Peer
 from bossa.observe import log
 from bossa.opening import MASTER_KEY
+from bossa.rooms.accepting import Accepting
 from bossa.rooms.ground import Ground
 from bossa.standing import TicketParts
 from bossa.store.realm import RealmRows
@@ -90,6 +93,7 @@ class TicketSockets:
 
 def _load_rules() -> None:
     """Import what the first request would wait for."""
+    import bossa.gss.acceptor
     import bossa.krb.server.owner
     import bossa.krb.server.passwords  # noqa: F401
 
@@ -133,7 +137,25 @@ class TicketRoom:
         if warning := other_realm(office, settings.domain.realm):
             log.warning(warning)
         await keep_realm_records(office, self.realm_name, place(settings))
+        await keep_dns_service(office)
         self._write_krb5_conf()
+
+    def follow_zones(self, office: Office, served: Names) -> None:
+        """Let the name server's account have the names that new zones bring."""
+        known = set(served.zones)
+
+        def arrived(apex: bytes) -> None:
+            if apex in served.zones and apex not in known:
+                self._ground.later(self._name_server(office))
+            known.add(apex)
+
+        served.watchers.append(arrived)
+
+    async def _name_server(self, office: Office) -> None:
+        try:
+            await keep_dns_service(office)
+        except DirectoryFailed as e:
+            log.error("the name server's new name is not stored", why=str(e))
 
     @property
     def realm_name(self) -> str:
@@ -144,6 +166,12 @@ class TicketRoom:
         settings = self._ground.settings
         domain, limit = plain(settings.domain.apex), settings.kerberos.udp_limit
         write_krb5_conf(self._ground.data, domain, self.realm_name, place(settings), udp_limit=limit)
+
+    @cached_property
+    def accepting(self) -> Accepting:
+        """What accepts contexts for the name server, once the realm is founded."""
+        told = self._ground.settings.kerberos
+        return Accepting(self.accounts.realm, told.clock_skew, told.rollover_window)
 
     def prepare(self) -> None:
         """Build what answers; what comes in meanwhile waits in the sockets."""
@@ -227,6 +255,7 @@ class TicketRoom:
         self.owner.kdc, self.owner.udp_limit = self._kdc(settings), settings.udp_limit
         self.passwords.rules = self._password_rules()
         self._workers.use(settings)
+        self.accepting.window = settings.rollover
         self._write_krb5_conf()
 
     def parts(self) -> TicketParts:

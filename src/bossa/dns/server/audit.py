@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bossa.dns import names, tsig, types
-from bossa.dns.errors import Rcode, Refused, StoreFailed, rcode_text
+from bossa.dns.errors import Rcode, Refused, StoreFailed, TkeyError, rcode_text
 from bossa.dns.exchange import Exchange, Rejected
+from bossa.dns.policy import Caller
 from bossa.dns.reverse import Note
+from bossa.dns.tkey import ContextKey, Tkey
 from bossa.dns.transfer import Form
 from bossa.dns.types import Opcode
 from bossa.dns.zone import Step
@@ -139,6 +141,32 @@ def passed_on(exchange: Exchange, zone: bytes, answer: bytes) -> None:
     """Log an update that a primary answered."""
     code = rcode_text(answer[3] & 0xF)
     log.info("update passed on", client=str(exchange.address), zone=names.to_text(zone), code=code)
+
+
+def key_refused(exchange: Exchange, asked: Tkey | None, why: str, error: TkeyError | Rcode) -> None:
+    """Log and count a key that is not given or not deleted."""
+    metrics.add("bossa_dns_keys_total", (error.name.lower(),))
+    log.warning("key refused", client=str(exchange.address), **_key_asked(exchange, asked), code=error.name, why=why)
+
+
+def key_established(exchange: Exchange, asked: Tkey, key: ContextKey, now: int) -> None:
+    """Log and count a key that was negotiated."""
+    metrics.add("bossa_dns_keys_total", ("established",))
+    by = Caller(exchange.address, None, key.person).text
+    client, seconds = str(exchange.address), key.expires - now
+    log.info("key established", client=client, by=by, **_key_asked(exchange, asked), seconds=seconds)
+
+
+def key_deleted(exchange: Exchange, asked: Tkey) -> None:
+    """Log and count a key that its owner gave back."""
+    metrics.add("bossa_dns_keys_total", ("deleted",))
+    log.info("key deleted", client=str(exchange.address), by=exchange.caller.text, **_key_asked(exchange, asked))
+
+
+def _key_asked(exchange: Exchange, asked: Tkey | None) -> dict[str, object]:
+    if asked is None:
+        return {"key": names.to_text(exchange.message.questions[0].name), "algorithm": None}
+    return {"key": names.to_text(asked.name), "algorithm": names.to_text(asked.algorithm)}
 
 
 def rejected(request: Rejected, host: str, *, tcp: bool) -> None:

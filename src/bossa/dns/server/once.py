@@ -39,12 +39,9 @@ class Once:
         """Begin, unless it was begun before; the answer goes to ``send`` in either case, at once or later."""
         now = self._clock()
         self._forget(now)
-        key = (address, hashlib.sha256(packet).digest())
-        kept = self._kept.get(key)
-        if kept is not None:
-            if kept.answer is not None:
-                send(kept.answer)
+        if self.again(packet, address, send):
             return
+        key = _key(packet, address)
         self._kept[key] = _Kept(None, now + _KEEP_SECONDS)
 
         def done(answer: bytes) -> None:
@@ -57,7 +54,18 @@ class Once:
 
         begin(done)
 
+    def again(self, packet: bytes, address: bytes, send: Done) -> bool:
+        """Tell whether it was begun before; then the answer goes to ``send``, unless that is still to come."""
+        kept = self._kept.get(_key(packet, address))
+        if kept is not None and kept.answer is not None:
+            send(kept.answer)
+        return kept is not None
+
     def _forget(self, now: float) -> None:
         """Let go of what was kept long enough, and make room for one more."""
         while self._kept and (len(self._kept) >= _MOST or next(iter(self._kept.values())).until < now):
             self._kept.popitem(last=False)
+
+
+def _key(packet: bytes, address: bytes) -> tuple[bytes, bytes]:
+    return address, hashlib.sha256(packet).digest()

@@ -1,7 +1,7 @@
 """The owner's answers: every request that no prepared answer fits, over UDP and TCP.
 
 A request becomes an exchange (EDNS and TSIG checked), then goes by its opcode
-to the zones, the updates, or the forwarder.  What is refused is one line in
+to the zones, the updates, the forwarder, or who negotiates keys.  What is refused is one line in
 the log; the client gets the code.
 """
 
@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
 
-from bossa.dns import names, query, transfer, tsig, types
+from bossa.dns import names, query, tkey, transfer, tsig, types
 from bossa.dns.errors import Ede, Rcode, Refused
 from bossa.dns.exchange import Exchange, Rejected, Settings, failure, format_error, open_exchange
 from bossa.dns.message import Flag, Reply
 from bossa.dns.policy import Address
 from bossa.dns.secondary import why_unserved
 from bossa.dns.server import audit
+from bossa.dns.server.contexts import Contexts, Signers
 from bossa.dns.server.following import Following
 from bossa.dns.server.gate import Gate
+from bossa.dns.server.negotiating import Acceptance, Negotiations
 from bossa.dns.server.once import Once
 from bossa.dns.server.recursion import Recursion
 from bossa.dns.server.resolver import Resolver
@@ -56,6 +58,13 @@ class Update:
     begin: Callable[[bytes, Send], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A request that came before, as its signature shows, and what it gets unless the first answer is still known."""
+
+    reply: bytes
+
+
 class Owner:
     """Answers requests; ``resolver`` knows what is not ours, ``clock`` gives seconds since 1970."""
 
@@ -65,6 +74,9 @@ class Owner:
         self.settings = settings
         self.gate = Gate(clock)
         self._names = served
+        self._signers: Mapping[bytes, tsig.Signer] = served.keys
+        # None as long as no realm gives tickets for us.
+        self._negotiations: Negotiations | None = None
         self._recursion = Recursion(resolver, served.zones, clock)
         self._clock = clock
         self._following = following
@@ -74,6 +86,12 @@ class Owner:
         self._once = Once(clock)
         # A table of its own for those of whom only the primary knows who they are, so that they push nobody out.
         self._once_for_strangers = Once(clock)
+
+    def accept_contexts(self, acceptance: Acceptance) -> None:
+        """Let clients negotiate keys from now on."""
+        contexts = Contexts(self._clock)
+        self._signers = signers = Signers(self._names.keys, contexts)
+        self._negotiations = Negotiations(acceptance, contexts, signers, self._clock)
 
     def datagram(self, packet: bytes, address: bytes, send: Send) -> None:
         """Answer a UDP request, now or later; too many that wait are dropped.
@@ -85,6 +103,8 @@ class Owner:
             answer = self._begin(packet, Peer.decode(address).host, tcp=False)
             if isinstance(answer, Update):
                 self._begin_update(answer, address, self._fitting(answer.exchange, send))
+            elif isinstance(answer, Copy) and not self._once.again(packet, address, send):
+                answer = answer.reply
             sound = True
         finally:
             if not sound:
@@ -109,6 +129,8 @@ class Owner:
             done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
             answer.begin(wire, lambda reply: None if done.done() else done.set_result(reply))
             return await done
+        if isinstance(answer, Copy):
+            return answer.reply
         return await answer() if callable(answer) else answer
 
     def _later(self, work: Work, packet: bytes, send: Send) -> None:
@@ -138,20 +160,24 @@ class Owner:
             if answer != SILENCE:
                 send(answer)
 
-    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Update | Work | None:
+    def _begin(self, wire: bytes, host: str, *, tcp: bool) -> bytes | Update | Copy | Work | None:
         """Answer at once, or return what will."""
         address = _address(host)
-        exchange = open_exchange(wire, address, self._names.keys, int(self._clock()), self.settings, tcp=tcp)
+        exchange = open_exchange(wire, address, self._signers, int(self._clock()), self.settings, tcp=tcp)
         if isinstance(exchange, Rejected):
             # A signature by a key that we do not have is the primary's to check.  RFC 8945 §5.5
             if exchange.unknown_key is not None and (update := self._for_primary(exchange.unknown_key)):
                 return update
+            if exchange.is_copy and exchange.reply is not None:
+                return Copy(exchange.reply)
             audit.rejected(exchange, host, tcp=tcp)
             proved = tcp or (exchange.exchange is not None and exchange.exchange.proved)
             return self._fit(address.packed, exchange.reply, proved=proved)
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY and transfer.is_asked(exchange.message, tcp=tcp):
             return partial(self._transfer if tcp else self._increment, exchange)
+        if opcode == Opcode.QUERY and self._negotiations is not None and tkey.is_asked(exchange.message):
+            return self._leave(exchange, self._negotiations.answer(exchange))
         if opcode == Opcode.QUERY:
             return self._query(exchange)
         if opcode == Opcode.UPDATE:
