@@ -58,7 +58,7 @@ class Probe:
         self._zone = plan.zone
         self._session = Session(whom, means)
         self._trial = _trial(plan, whom, means.random)
-        self._is_added = False
+        self._is_tried = self._is_added = False
 
     def run(self) -> Iterator[StepLine]:
         """Do the steps, each a line as soon as it is done; the first that fails ends them, and the record goes."""
@@ -77,16 +77,22 @@ class Probe:
             yield f"{self._trial.text} read over {way.value}", partial(self._read, way)
 
     def _clean_up(self) -> Iterator[StepLine]:
-        session = self._session
+        """Take the record away if it is there, or may be: an update may be made though its answer fails."""
+        session, gone = self._session, f"{self._trial.text} is as before"
+        if self._is_tried and not self._is_added:
+            line = session.step(gone, self._see_gone)
+            self._is_added = line.state == "failed"
+            if not self._is_added:
+                yield line
         if self._is_added:
             yield session.step(f"signed update over {self._way.value} deletes it", self._delete)
-            yield session.step(f"{self._trial.text} is as before", self._see_gone)
+            yield session.step(gone, self._see_gone)
         yield from session.closing()
 
     def _add(self) -> str:
-        # Set before: an update may be made though its answer fails.
-        self._is_added = True
+        self._is_tried = True
         self._session.talk(self._trial.add(self._session.signer, self._session.setting, self._way))
+        self._is_added = True
         return _DONE
 
     def _read(self, way: Way) -> str:

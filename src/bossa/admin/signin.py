@@ -187,10 +187,10 @@ def _no_first(said: KdcSaid, holder: Keyed, now: int) -> Fault:
     """Say why the KDC gives no first ticket for a key."""
     who = holder.principal
     if said.code in (KrbCode.C_PRINCIPAL_UNKNOWN, KrbCode.WRONG_REALM):
-        why = f"{said.args[0]}: the KDC of {holder.realm} knows no {who}"
+        why = f"{_said(said)}: the KDC of {holder.realm} knows no {who}"
         return Fault(Cause.PRINCIPAL, why, _SPELLING)
     if said.code in (KrbCode.PREAUTH_FAILED, KrbCode.BAD_INTEGRITY):
-        why = f"{said.args[0]}: version {holder.kvno} of the keytab's keys is not {who}'s any more"
+        why = f"{_said(said)}: version {holder.kvno} of the keytab's keys is not {who}'s any more"
         return Fault(Cause.KVNO, why, f"write the keytab anew; with bossa: bossa service keytab {holder.name.text}")
     return _refused(said, who, now)
 
@@ -198,7 +198,7 @@ def _no_first(said: KdcSaid, holder: Keyed, now: int) -> Fault:
 def _no_service(said: KdcSaid, service: str, realm: str, now: int) -> Fault:
     """Say why the KDC gives no ticket to a service."""
     if said.code in (KrbCode.S_PRINCIPAL_UNKNOWN, KrbCode.NOT_US):
-        why = f"{said.args[0]}: the KDC of {realm} knows no {service}"
+        why = f"{_said(said)}: the KDC of {realm} knows no {service}"
         fix = "the name is the primary's in the zone's SOA, and letter case counts; or name its realm with --realm"
         return Fault(Cause.PRINCIPAL, why, fix)
     return _refused(said, service, now)
@@ -206,7 +206,7 @@ def _no_service(said: KdcSaid, service: str, realm: str, now: int) -> Fault:
 
 def _refused(said: KdcSaid, who: str, now: int) -> Fault:
     """Say what any other word of the KDC means."""
-    text = said.args[0]
+    text = _said(said)
     if said.code == KrbCode.SKEW:
         theirs = said.error.stime if said.error is not None else now
         return Fault(Cause.CLOCK, f"{text}: the KDC's clock is {offset(theirs, now)} this one", _CLOCKS)
@@ -219,6 +219,12 @@ def _refused(said: KdcSaid, who: str, now: int) -> Fault:
     if said.code in (KrbCode.CLIENT_REVOKED, KrbCode.NAME_EXP, KrbCode.KEY_EXPIRED):
         return Fault(Cause.PRINCIPAL, f"{text}: {who} may not sign in", "with bossa: bossa user show, user unlock")
     return Fault(Cause.TICKET, f"the KDC says {text} for {who}", "see the KDC's log")
+
+
+def _said(said: KdcSaid) -> str:
+    """The KDC's code, and its text where that says more."""
+    code = KrbCode(said.code).name if said.code in KrbCode.__members__.values() else str(said.code)
+    return code if said.text in ("", code) else f"{code} ({said.text})"
 
 
 def _disbelieved(wrong: KdcError, what: str) -> Fault:

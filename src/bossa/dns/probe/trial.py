@@ -34,7 +34,7 @@ class Trial:
     @property
     def text(self) -> str:
         """The record without its data."""
-        return f"{to_text(self.owner)} {types.type_text(self.type)}"
+        return f"{to_text(self.owner).rstrip('.')} {types.type_text(self.type)}"
 
     def add(self, signer: Signer, setting: Setting, way: Way) -> Conversation[None]:
         """Add the record; raises Fault."""
