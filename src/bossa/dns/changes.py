@@ -10,7 +10,7 @@ the same time however many its RRset has, once the first change is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from bossa.dns import types
@@ -91,13 +91,25 @@ class Members:
         return self._rrset
 
 
+Beside = Callable[[bytes], "Zone | Draft | None"]
+
+
+def _nowhere(name: bytes) -> None:
+    """Find no zone: for drafts that are alone."""
+
+
 class Draft:
-    """A zone, or another draft, with changes laid over it."""
+    """A zone, or another draft, with changes laid over it.
 
-    __slots__ = ("_nodes", "_under", "apex")
+    ``beside`` finds the zone of ours that a name is in, as the batch has made
+    it so far; None where there is none.
+    """
 
-    def __init__(self, under: Zone | Draft) -> None:
+    __slots__ = ("_nodes", "_under", "apex", "beside")
+
+    def __init__(self, under: Zone | Draft, beside: Beside | None = None) -> None:
         self.apex: bytes = under.apex
+        self.beside: Beside = beside or _nowhere
         self._under = under
         # All that is at the names that were touched, by type.
         self._nodes: dict[bytes, dict[int, RRset | Members]] = {}

@@ -19,6 +19,8 @@ _POINTER = 0xC0
 _HEADER = 12
 # A name has no more labels than this, and each pointer leads to one at least.
 _MAX_HOPS = 127
+# Labels of the reverse name of an address.  RFC 1035 §3.5, RFC 3596 §2.5
+_V4_DEPTH, _V6_DEPTH = 6, 34
 # Octets that a master file must escape (RFC 1035 §5.1), dot and backslash first.
 _SPECIAL = frozenset(b'.\\"();@$')
 
@@ -217,3 +219,18 @@ def _octet_text(octet: int) -> str:
 def reverse(address: str) -> bytes:
     """Return the name of an address in in-addr.arpa or ip6.arpa.  RFC 1035 §3.5, RFC 3596 §2.5"""
     return from_text(ipaddress.ip_address(address).reverse_pointer + ".")
+
+
+def address(name: bytes) -> bytes | None:
+    """Return the octets of the address whose reverse name this is (a key); None for one of no single address."""
+    parts = labels(name)[::-1]
+    try:
+        if parts[:2] == [b"arpa", b"in-addr"] and len(parts) == _V4_DEPTH:
+            octets = ipaddress.IPv4Address(b".".join(parts[2:]).decode()).packed
+        elif parts[:2] == [b"arpa", b"ip6"] and len(parts) == _V6_DEPTH and all(len(part) == 1 for part in parts[2:]):
+            octets = bytes.fromhex(b"".join(parts[2:]).decode())
+        else:
+            return None
+    except ValueError:
+        return None
+    return octets if reverse(str(ipaddress.ip_address(octets))) == name else None

@@ -133,7 +133,7 @@ class _Upkeep:
         """Give a name the PTR of its address, or that the address' TTL, unless something else stands there."""
         owner = _reverse(claim.address)
         draft = self._draft(owner)
-        if draft is None or _is_given_away(owner, draft):
+        if draft is None or is_given_away(owner, draft):
             return
         rrset = draft.find(owner, types.PTR)
         if draft.in_the_way(owner, types.PTR) is not None:
@@ -178,7 +178,7 @@ def _another(rrset: RRset, name: bytes) -> bytes | None:
     return next((rdata for rdata in rrset.rdatas if rdata.lower() != name), None)
 
 
-def _is_given_away(owner: bytes, draft: Draft) -> bool:
+def is_given_away(owner: bytes, draft: Draft | Zone) -> bool:
     """Tell whether the zone gives a name, or one above it, to another zone.  RFC 1034 §4.2.1, RFC 6672 §2.3"""
     for name in names.ancestors(owner):
         if name == draft.apex:

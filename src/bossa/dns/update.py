@@ -22,6 +22,7 @@ from bossa.dns import names, types
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Rcode, Refused
 from bossa.dns.message import Message, RawRecord
+from bossa.dns.pointing import fault_of_adding, fault_of_deleting
 from bossa.dns.policy import Caller, Rules
 from bossa.dns.rdata import canonical, check, read_rdata
 from bossa.dns.zone import Mark, serial_gt, soa_serial
@@ -181,11 +182,24 @@ def check_permission(updates: Sequence[UpdateRecord], draft: Draft, rules: Rules
         if record.type == types.ANY:
             touched = _all_at(record.owner, draft)
             if not rules.reach(caller, record.owner):
-                raise Refused(Rcode.REFUSED, f"no rule lets {caller.text} change {names.to_text(record.owner)}")
+                raise Refused(Rcode.REFUSED, rules.why_not(caller, record.owner))
         for rtype in touched:
             if rules.find(caller, record.owner, rtype) is None:
-                what = f"{names.to_text(record.owner)} {types.type_text(rtype)}"
-                raise Refused(Rcode.REFUSED, f"no rule lets {caller.text} change {what}")
+                _check_pointing(record, rtype, draft, rules, caller)
+
+
+def _check_pointing(record: UpdateRecord, rtype: int, draft: Draft, rules: Rules, caller: Caller) -> None:
+    """Raise Refused unless the record is the PTR of an address that the caller may have lead back to itself."""
+    why = rules.why_not(caller, record.owner, rtype)
+    if rtype != types.PTR or caller.person is None or rules.find_pointing(caller, record.owner) is None:
+        raise Refused(Rcode.REFUSED, why)
+    own = caller.person.own
+    if record.rclass == types.IN:
+        fault = fault_of_adding(record.owner, record.rdata, draft, own)
+    else:
+        fault = fault_of_deleting(record.owner, record.rdata or None, draft, own)
+    if fault is not None:
+        raise Refused(Rcode.REFUSED, f"{why}: {fault}")
 
 
 def _all_at(owner: bytes, draft: Draft) -> AbstractSet[int]:

@@ -16,7 +16,7 @@ from bossa.dns.errors import Declined, Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
 from bossa.dns.ports import ZoneOptions
 from bossa.dns.server import audit
-from bossa.dns.zone import RRsetChange, Step
+from bossa.dns.zone import RRsetChange, Step, Zone
 
 Decide = Callable[[Draft], Sequence[RRsetChange] | None]
 # How an edit ended: the step, None when nothing changed, or why it was not done.
@@ -75,7 +75,12 @@ def _attempt(edit: Edit, zones: Zones, drafts: dict[bytes, Draft]) -> Step | Non
     if zone is None:
         raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(edit.apex)}")
     ground = drafts.setdefault(edit.apex, Draft(zone))
-    attempt = Draft(ground)
+
+    def beside(name: bytes) -> Zone | Draft | None:
+        found = zones.find(name)
+        return None if found is None else drafts.get(found.apex, found)
+
+    attempt = Draft(ground, beside)
     changes = edit.decide(attempt)
     if changes:
         attempt.apply(changes)

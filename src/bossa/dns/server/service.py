@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, S
 from bossa.dns import names
 from bossa.dns.errors import Rcode, Refused, StoreFailed
 from bossa.dns.lookup import Zones
-from bossa.dns.policy import Network, Rules, parse_rule
+from bossa.dns.policy import Network, Rules, SidOf, no_groups, parse_rule
 from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.prepare import Delta, Preparer
 from bossa.dns.query import Ground
@@ -68,6 +68,8 @@ class Names:
         self.reserved = Reserved(self.closed, self.expired, self.overruled)
         # Told of every zone that we begin to answer for, so that nobody remembers what others say of its names.
         self.on_arrival: Callable[[bytes], object] = lambda apex: None
+        # Finds the SID of a group that a rule names.
+        self.sid_of: SidOf = no_groups
         # When a primary last confirmed a secondary zone, in seconds since 1970.
         self.contacts: dict[bytes, int] = {}
         # Each is called with the apex of a zone that came, went, or has other options or records.
@@ -106,8 +108,11 @@ class Names:
         found = self._parsed.get(apex)
         if found is None:
             rows = (*(self.rules.get(apex, ()) if apex else ()), *self.rules.get(b"", ()))
-            found = self._parsed[apex] = Rules(tuple(parse_rule(row) for row in rows))
+            found = self._parsed[apex] = Rules(tuple(parse_rule(row, self._group_sid) for row in rows))
         return found
+
+    def _group_sid(self, group: str) -> str | None:
+        return self.sid_of(group)
 
     def submit(self, apex: bytes, change: Decide, settled: Settled) -> None:
         """Have a zone's records changed: decided on a draft, one serial step, stored and in force when settled.

@@ -49,7 +49,7 @@ class Updates:
             raise Refused(Rcode.NOTAUTH, f"there is no zone {names.to_text(apex)}", Ede.NOT_AUTHORITATIVE)
         caller, rules = exchange.caller, self._names.policy(apex)
         if not rules.knows(caller):
-            raise Refused(Rcode.REFUSED, f"no rule names {caller.text}", Ede.PROHIBITED)
+            raise Refused(Rcode.REFUSED, rules.why_unknown(caller), Ede.PROHIBITED)
         if self._names.options[apex].primaries:
             raise Refused(Rcode.REFUSED, "the zone has a primary, and passes no updates on", Ede.PROHIBITED)
         update = read_update(exchange.message)
