@@ -13,6 +13,7 @@ from bossa.admin import (
     cache,
     delegations,
     groups,
+    hosts,
     keys,
     policies,
     records,
@@ -31,7 +32,21 @@ from bossa.directory.ports import DirectoryFailed
 from bossa.dns.errors import Refused, StoreFailed
 from bossa.net.frames import Reply, Trouble
 
-ROOMS = (cache, delegations, groups, keys, policies, records, secondaries, services, trusts, upkeep, users, zones)
+ROOMS = (
+    cache,
+    delegations,
+    groups,
+    hosts,
+    keys,
+    policies,
+    records,
+    secondaries,
+    services,
+    trusts,
+    upkeep,
+    users,
+    zones,
+)
 _REFUSED_FIX = "bossa zone list shows what there is"
 _OTHER_VERSION = "if bossa was upgraded, restart the server"
 

@@ -6,10 +6,11 @@ krb5.conf, whose KDCs are asked where none is named.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,12 +24,16 @@ from bossa.admin.session import Means, StepLine, Whom, failed
 from bossa.admin.signin import Holder
 from bossa.dns import types
 from bossa.dns.probe.conversation import Fault, Way
+from bossa.dns.probe.registration import Address as Registered
+from bossa.dns.resolvconf import nameservers
 from bossa.krb.profile import Profile
 from bossa.net import ask
 from bossa.net.ask import Address
+from bossa.net.source import ELSEWHERE, source_address
 
 _DNS_PORT, _KDC_PORT = 53, 88
 _KRB5_CONF = "/etc/krb5.conf"
+_RESOLV_CONF = "/etc/resolv.conf"
 _TYPES = {"TXT": types.TXT, "A": types.A, "AAAA": types.AAAA}
 
 
@@ -116,6 +121,40 @@ def read_profile(data: Path) -> Profile:
         except OSError:
             continue
     return Profile()
+
+
+def default_server() -> str:
+    """Return the server of BOSSA_SERVER and BOSSA_PORT, else the system's first resolver; raises Failure."""
+    if host := os.environ.get("BOSSA_SERVER"):
+        return f"{f'[{host}]' if ':' in host else host}:{os.environ.get('BOSSA_PORT', _DNS_PORT)}"
+    try:
+        found = nameservers(Path(_RESOLV_CONF).read_text(errors="replace"))
+    except OSError:
+        found = ()
+    if not found:
+        fix = "name one with --server HOST:PORT"
+        raise Failure("name server", f"neither BOSSA_SERVER nor {_RESOLV_CONF} names one", fix, Exit.USAGE)
+    return found[0]
+
+
+def addresses(given: Sequence[str], server: str) -> tuple[Registered, ...]:
+    """Return the addresses that are given, or this machine's as others see it; raises Failure.
+
+    That is the one on the way to the server, or to everybody where the server is on this machine.
+    """
+    if given:
+        return tuple(map(_registered, given))
+    ways = (server, *ELSEWHERE) if not ipaddress.ip_address(server).is_loopback else (*ELSEWHERE, server)
+    found = dict.fromkeys(ipaddress.ip_address(one) for one in map(source_address, ways) if one is not None)
+    outside = tuple(one for one in found if not (one.is_loopback or one.is_link_local))
+    return outside or tuple(found)[:1]
+
+
+def _registered(text: str) -> Registered:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise Failure(f"address {text}", "it is none", "write it like 192.0.2.7 or 2001:db8::7", Exit.USAGE) from None
 
 
 def server_address(text: str, port: int = 0, *, default: int = _DNS_PORT) -> Address:

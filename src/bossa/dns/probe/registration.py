@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from bossa.dns import names, types
 from bossa.dns.errors import Rcode, rcode_text
-from bossa.dns.names import to_text
+from bossa.dns.names import read_name, to_text
 from bossa.dns.probe.conversation import Cause, Conversation, Fault, Setting, Way, ask
 from bossa.dns.probe.signature import signed
 from bossa.dns.requests import Change, question, update
 from bossa.dns.tsig import Signer
+from bossa.wire import Reader
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TTL = 1200
@@ -29,17 +30,18 @@ def register(
     yield from _change(zone, changes, signer, setting, f"{_text(owner)} A and AAAA")
 
 
-def point_back(
-    owner: bytes, zone: bytes, address: Address, signer: Signer, setting: Setting
-) -> Conversation[bool]:
-    """Make an address lead back to its name unless it does; return whether that was needed.  Raises Fault or WireError."""
+def point_back(owner: bytes, zone: bytes, address: Address, signer: Signer, setting: Setting) -> Conversation[None]:
+    """Make an address lead back to its name, or say so again; raises Fault or WireError."""
     reverse = names.reverse(str(address))
     reply = yield from ask(question(setting.message_id(), reverse, types.PTR, 0))
-    if any(one.type == types.PTR for one in reply.answer):
-        return False
+    for record in reply.answer:
+        if record.type == types.PTR and (other := read_name(Reader(reply.wire, record.rdata, record.end))) != owner:
+            why = f"{address} leads to {_text(other)} already"
+            raise Fault(
+                Cause.POLICY, why, f"if that is wrong: bossa record remove {_text(zone)} {to_text(reverse)} PTR"
+            )
     changes = (Change.add(reverse, types.PTR, _TTL, owner),)
     yield from _change(zone, changes, signer, setting, f"{_text(reverse)} PTR")
-    return True
 
 
 def _of_name(owner: bytes, addresses: Sequence[Address]) -> Iterator[Change]:
