@@ -200,12 +200,13 @@ OFFER = offer((tokens.NTLM, tokens.KRB5), b"a token of NTLM")
 def in_rounds(room: Room, name: str, address: bytes = HERE) -> Generator[Tkey, None, Negotiated]:
     """Offer another mechanism first, which takes two rounds more; yield what is answered, and return the key."""
 
+    reply = b""
+
     def told(token: bytes) -> Tkey:
         nonlocal reply
         reply = room.udp(query(name, Tkey(token=token)), address)
         return Tkey.found(reply)
 
-    reply = b""
     initiator = Initiator(credential(), Source("rounds"), WISH)
     yield told(tokens.frame(tokens.SPNEGO, OFFER.encode()))
     answer = told(NegTokenResp(token=initiator.step(None, NOW).token).encode())
@@ -503,13 +504,14 @@ def test_29_an_unsigned_update_that_no_rule_names_is_refused() -> None:
 
 def otherwise(kind: str) -> dict[str, object]:
     """Return what a ticket has that is not to be taken."""
-    return {
+    kinds: dict[str, dict[str, object]] = {
         "for another service": {"sname": PrincipalName(NameType.SRV_HST, ("HTTP", "other.bossa.test"))},
         "under another key": {"kvno": 7},
         "expired": {"endtime": int(NOW) - 301},
         "expired, but for the clocks' skew": {"endtime": int(NOW) - 60},
         "from the future": {"starttime": int(NOW) + 301},
-    }[kind]
+    }
+    return kinds[kind]
 
 
 @pytest.mark.parametrize(

@@ -51,15 +51,15 @@ def dns_service(domain: str) -> str:
     return f"{_DNS_CLASSES[0]}/ns1.{domain}"
 
 
-async def keep_dns_service(office: Office) -> None:
-    """Make the name server's account if it is not there, and give it what it lacks of the server's names.
+async def keep_dns_service(office: Office) -> list[str]:
+    """Make the name server's account if it is not there, and give it what it lacks of the server's names: these.
 
     These are ns1 of the domain, and what the SOA records of our own zones call their primary, where
     that lies in a zone of ours: nsupdate asks for a ticket for it.  A name that another account has stays there.
     """
     accounts = office.accounts
     if accounts is None or not accounts.realm.is_founded:
-        return
+        return []
     realm = accounts.realm
     name = dns_service(realm.info.domain)
     async with office.editing:
@@ -67,11 +67,12 @@ async def keep_dns_service(office: Office) -> None:
             await accounts.change(changes.new_service(realm, key_maker(office), name, office.now))
         found = realm.find(name)
         if found is None or found.account.name != name:
-            return
+            return []
         lacking = [one for one in _dns_names(office, realm.info.domain) if _is_free(realm, found, one)]
         if lacking:
             names = (*found.account.names, *lacking)[: changes.MAX_LIST]
             await accounts.change([account_item(msgspec.structs.replace(found.account, names=names))])
+    return lacking
 
 
 def _is_free(realm: Realm, owner: Principal, name: str) -> bool:

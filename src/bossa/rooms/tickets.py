@@ -153,7 +153,8 @@ class TicketRoom:
 
     async def _name_server(self, office: Office) -> None:
         try:
-            await keep_dns_service(office)
+            if came := await keep_dns_service(office):
+                log.info("the name server has new names", names=came)
         except DirectoryFailed as e:
             log.error("the name server's new name is not stored", why=str(e))
 

@@ -16,19 +16,19 @@ NAME = names.from_text("Key.Test.")
 RECORD = Tkey(NAME, tkey.GSS_TSIG, 1, 2, Mode.GSS_API, 0, b"token", b"other")
 
 
-def asked(made: contexts.Tkey, *, in_answer: bool = False) -> Message:
+def request(made: contexts.Tkey, *, in_answer: bool = False) -> Message:
     return Message.decode(contexts.query("Key.Test", made, in_answer=in_answer))
 
 
 @pytest.mark.parametrize("in_answer", [False, True])
 def test_a_request_is_read_where_it_stands(in_answer: bool) -> None:
     made = contexts.Tkey(token=b"token", algorithm="GSS-Tsig", inception=7, expiration=9, error=5)
-    found = tkey.find(asked(made, in_answer=in_answer))
+    found = tkey.find(request(made, in_answer=in_answer))
     assert found == Tkey(NAME, names.from_text("GSS-Tsig."), 7, 9, 3, 5, b"token", b"")
 
 
 def test_a_reply_is_read_as_it_was_written() -> None:
-    wire = encode_reply(asked(contexts.Tkey()), RECORD.reply(), 512)
+    wire = encode_reply(request(contexts.Tkey()), RECORD.reply(), 512)
     message = Message.decode(wire)
     (record,) = message.answer
     assert (record.owner, record.rclass, record.ttl) == (NAME, packets.ANY, 0)
@@ -46,16 +46,17 @@ def test_what_is_refused_carries_the_error_and_nothing_of_the_clients_token() ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("asked", "error"),
     [
-        ({"mode": 2, "algorithm": names.from_text("other.")}, TkeyError.BADMODE),
-        ({"algorithm": names.from_text("hmac-sha256.")}, TkeyError.BADALG),
-        ({"name": names.ROOT}, TkeyError.BADNAME),
+        (RECORD._replace(mode=2, algorithm=names.from_text("other.")), TkeyError.BADMODE),
+        (RECORD._replace(algorithm=names.from_text("hmac-sha256.")), TkeyError.BADALG),
+        (RECORD._replace(name=names.ROOT), TkeyError.BADNAME),
     ],
+    ids=["mode", "algorithm", "name"],
 )
-def test_what_cannot_be_is_refused(changes: dict[str, object], error: TkeyError) -> None:
+def test_what_cannot_be_is_refused(asked: Tkey, error: TkeyError) -> None:
     with pytest.raises(TkeyRefused) as refused:
-        tkey.check(RECORD._replace(**changes))
+        tkey.check(asked)
     assert refused.value.error is error
 
 
@@ -103,10 +104,10 @@ def test_a_key_does_not_show_its_context() -> None:
 def test_a_request_and_its_answer_are_signed_and_verified_by_contexts() -> None:
     """Also an answer to what was not signed: its digest has no MAC before it.  RFC 3645 §2.2"""
     theirs, ours = (ContextKey(NAME.lower(), tkey.GSS_TSIG, one, NOW) for one in establish())
-    request = Message.decode(tsig.sign_request(packets.query("a.test"), theirs, NOW))
-    raw = tsig.find(request)
+    signed_request = Message.decode(tsig.sign_request(packets.query("a.test"), theirs, NOW))
+    raw = tsig.find(signed_request)
     assert raw is not None
-    signed = tsig.verify(request, raw, {ours.name: ours}, NOW)
+    signed = tsig.verify(signed_request, raw, {ours.name: ours}, NOW)
     assert isinstance(signed, tsig.Signed)
     plain = packets.header((1, 0, 0, 0), flags=0x8000) + packets.question("a.test")
     reply = Message.decode(tsig.sign_reply(plain, signed, ours, NOW))
