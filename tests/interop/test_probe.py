@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from bossa.dns.probe.conversation import Cause, Way
 from bossa.krb.keytab import Keytab, KeytabEntry
 from bossa.testing.domain import Domain
 from tests.interop.cast import PASSWORD
+from tests.interop.clock import Clock
 
 WS1 = "host/ws1.bossa.test"
 PLAN = Plan(words.absolute("bossa.test"))
@@ -52,23 +52,11 @@ def run(site: Domain) -> Run:
     ) -> list[StepLine]:
         files = probing.Files(kdc=f"127.0.0.1:{site.kdc_port}", **named)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(probing, "time", _Clock(off))
+            patched.setattr(probing, "time", Clock(off))
             address = ("127.0.0.1", site.dns_port)
             return list(probing.probe(plan, files, address, service=service, spnego=spnego))
 
     return run
-
-
-class _Clock:
-    """The time, off by some seconds."""
-
-    perf_counter = staticmethod(time.perf_counter)
-
-    def __init__(self, off: float) -> None:
-        self._off = off
-
-    def time(self) -> float:
-        return time.time() + self._off
 
 
 def failed(lines: list[StepLine]) -> StepLine:

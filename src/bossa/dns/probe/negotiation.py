@@ -29,7 +29,7 @@ from bossa.wire import WireError
 _MOST_ROUNDS = 8
 _LIFE = 3600
 _LOG = "see the server's log"
-_ERRORS = {
+_ERRORS: dict[int, str] = {
     TkeyError.BADALG: "the server does not know the algorithm gss-tsig",
     TkeyError.BADMODE: "the server does not know the GSS-API mode of TKEY",
     TkeyError.BADNAME: "the server has a key of this name, or does not take it",
@@ -99,7 +99,7 @@ def _round(name: bytes, token: bytes, opening: Opening, setting: Setting) -> Con
     if told.error == TkeyError.BADKEY:
         raise (yield from _refusal(told, opening, setting))
     if told.error:
-        raise Fault(Cause.NEGOTIATION, _ERRORS.get(TkeyError(told.error), f"TKEY error {told.error}"), _LOG)
+        raise Fault(Cause.NEGOTIATION, _ERRORS.get(told.error, f"TKEY error {told.error}"), _LOG)
     return reply, told
 
 
