@@ -10,7 +10,6 @@ import binascii
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
 from typing import Literal
 
 import msgspec
@@ -20,7 +19,8 @@ from bossa.admin.errors import Failure
 from bossa.admin.found import ADMIN_FILE
 from bossa.dns import names, tsig, types
 from bossa.dns.errors import Rcode
-from bossa.dns.message import Flag, Message, Question, Writer, head
+from bossa.dns.message import Message
+from bossa.dns.requests import Change, question, update
 from bossa.net.ask import Address
 from bossa.wire import WireError
 
@@ -34,7 +34,6 @@ _ELSEWHERE = names.from_text("example.com.")
 # is missed once in 65 536 checks.
 _READS_A_WORKER = 8
 _TTL = 1
-_FIXED = Struct("!HHIH")
 
 
 class CheckLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +173,7 @@ class Check:
 
     def _reply(self, address: Address, how: str, name: bytes, rtype: int) -> Message:
         """Ask; raises Wrong for an answer that is no answer."""
-        reply = self._exchange(address, how, _question(self._id(), name, rtype))
+        reply = self._exchange(address, how, question(self._id(), name, rtype))
         if reply.rcode not in (Rcode.NOERROR, Rcode.NXDOMAIN):
             raise Wrong(f"the answer is {_rcode(reply.rcode)}")
         return reply
@@ -191,7 +190,7 @@ class Check:
     def _update(self, address: Address, rclass: int, rdata: bytes) -> None:
         key = read_key(self._target.data / ADMIN_FILE)
         ttl = _TTL if rclass == types.IN else 0
-        plain = _update(self._id(), self._target.domain, self._name, (types.A, rclass, ttl), rdata)
+        plain = update(self._id(), self._target.domain, (Change(self._name, types.A, rclass, ttl, rdata),))
         request = tsig.sign_request(plain, key, int(self._means.now()))
         reply = self._exchange(address, "UDP", request)
         if reply.rcode != Rcode.NOERROR:
@@ -217,23 +216,6 @@ class Check:
 
     def _id(self) -> int:
         return int.from_bytes(self._means.random(2), "big")
-
-
-def _question(message_id: int, name: bytes, rtype: int) -> bytes:
-    w = Writer()
-    w.question(Question(name, rtype, types.IN))
-    w.octets[:12] = head(message_id, Flag.RD, (1, 0, 0, 0))
-    return bytes(w.octets)
-
-
-def _update(message_id: int, zone: bytes, name: bytes, kind: tuple[int, int, int], rdata: bytes) -> bytes:
-    """Return an UPDATE of one record; ``kind`` is its type, class and TTL.  RFC 2136 §2"""
-    w = Writer()
-    w.question(Question(zone, types.SOA, types.IN))
-    w.name(name)
-    w.octets += _FIXED.pack(*kind, len(rdata)) + rdata
-    w.octets[:12] = head(message_id, types.Opcode.UPDATE << 11, (1, 0, 1, 0))
-    return bytes(w.octets)
 
 
 def _text(address: Address) -> str:

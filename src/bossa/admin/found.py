@@ -82,7 +82,8 @@ async def found(office: Office, addresses: Sequence[str] = ("127.0.0.1", "::1"))
     if not office.names.rules.get(b""):
         await office.names.set_rules(b"", first_rules(office.domain))
     missing = [apex for apex in private_reverse_zones() if apex not in office.names.zones]
-    contents = {apex: list(_empty_zone(apex, office.now)) for apex in missing}
+    primary = names.from_text("ns1", office.domain)
+    contents = {apex: list(_empty_zone(apex, primary, office.now)) for apex in missing}
     await office.names.create_zones(contents, ZoneOptions(private_reverse=True))
     if office.domain not in office.names.zones:
         await office.names.create_zone(office.domain, list(_forward_zone(office.domain, addresses, office.now)))
@@ -121,9 +122,12 @@ def _forward_zone(apex: bytes, addresses: Sequence[str], now: int) -> Iterator[t
             yield server, system_rrset(rtype, _TTL, found, now)
 
 
-def _empty_zone(apex: bytes, now: int) -> Iterator[tuple[bytes, RRset]]:
-    """Yield SOA and NS as RFC 6303 §3 has them, and for loopback addresses ``localhost.`` (RFC 1912 §4.1)."""
-    soa = Soa(apex, _EMPTY_MAIL, 1, *_EMPTY_TIMES)
+def _empty_zone(apex: bytes, primary: bytes, now: int) -> Iterator[tuple[bytes, RRset]]:
+    """Yield SOA and NS as RFC 6303 §3 has them, and for loopback addresses ``localhost.`` (RFC 1912 §4.1).
+
+    But the SOA names us as primary: clients with tickets ask for one to the host that stands there (RFC 3645 §3.1.1).
+    """
+    soa = Soa(primary, _EMPTY_MAIL, 1, *_EMPTY_TIMES)
     yield apex, system_rrset(types.SOA, _EMPTY_TTL, (soa.encode(),), now)
     yield apex, system_rrset(types.NS, _EMPTY_TTL, (apex,), now)
     for owner in (_LOOPBACK4, _LOOPBACK6):

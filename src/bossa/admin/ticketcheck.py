@@ -14,12 +14,12 @@ import msgspec
 from bossa.admin import delegations, services, users
 from bossa.admin.check import CheckLine, Exchange, Wrong, step
 from bossa.admin.errors import Exit, Failure
+from bossa.admin.kdcline import KdcLine
 from bossa.admin.office import Verb
 from bossa.admin.services import ServiceKeys
 from bossa.crypto.enctypes import BadIntegrity, Key
 from bossa.krb import ticket as tickets
 from bossa.krb.client import (
-    Ask,
     Credential,
     KdcSaid,
     Login,
@@ -34,15 +34,12 @@ from bossa.krb.client import (
 from bossa.krb.client import Exchange as Conversation
 from bossa.krb.errors import KdcError, KrbCode
 from bossa.krb.flags import KdcOptions
-from bossa.krb.messages import KrbError
 from bossa.krb.names import PrincipalName
 from bossa.net.ask import Address
 
 T = TypeVar("T")
 Call = Callable[[Verb[Any, Any], msgspec.Struct], Any]
 
-_SECONDS = 3.0
-_ERROR_TAG = 0x7E
 _WISHES = Wishes(options=int(KdcOptions.FORWARDABLE))
 _EXPLAIN = "bossa delegation explain says why"
 
@@ -186,25 +183,9 @@ class TicketCheck:
 
     def _talk(self, conversation: Conversation[T], address: Address | None = None, how: str = "UDP") -> T:
         """Carry a conversation with the KDC through."""
-        try:
-            asked = next(conversation)
-            while True:
-                asked = conversation.send(self._answer(asked, address or self._realm.addresses[0], how))
-        except StopIteration as e:
-            result: T = e.value
-            return result
-
-    def _answer(self, asked: Ask, address: Address, how: str) -> bytes:
-        if how == "UDP":
-            reply = self._means.udp(address, asked.message, _SECONDS)
-            if not _is_too_big(reply):
-                return reply
-        return self._means.tcp(address, asked.message, _SECONDS)
+        where = (address or self._realm.addresses[0],)
+        line = KdcLine(lambda realm: where, self._means.udp, self._means.tcp)
+        return line.talk(conversation, streams=how == "TCP")
 
     def _setting(self) -> Setting:
         return Setting(self._means.now(), self._means.random)
-
-
-def _is_too_big(reply: bytes) -> bool:
-    """Tell whether an answer is to be fetched over TCP.  RFC 4120 §7.2.1"""
-    return reply[:1] == bytes((_ERROR_TAG,)) and KrbError.decode(reply).error_code == KrbCode.RESPONSE_TOO_BIG

@@ -16,7 +16,7 @@ from bossa.cli import completion, output
 if TYPE_CHECKING:
     from bossa.cli.man import Command
 
-NOUNS = ("zone", "record", "key", "policy", "cache", "user", "group", "service", "delegation", "trust")
+NOUNS = ("zone", "record", "key", "policy", "dns", "cache", "user", "group", "service", "host", "delegation", "trust")
 # Where the verbs without a noun are registered, in the order of the help.
 _PLAIN = ("server", "install", "workshop")
 # The library's class of usage errors has no public name, but a public heir.

@@ -17,8 +17,8 @@ from bossa.net.frames import Progress
 _MANY = 2000
 # "bossa" where a command follows: not the name of the program, nor a part of a path or a domain.
 _COMMAND = re.compile(
-    r"(?<![\w./-])bossa(?= (?:up|status|check|env|reload|backup|restore|zone|record|key|policy|cache|user|group|service"
-    r"|delegation|trust|test|bench|man|completion|install-service|--help)\b)"
+    r"(?<![\w./-])bossa(?= (?:up|status|check|env|reload|backup|restore|zone|record|key|policy|dns|cache|user|group"
+    r"|service|host|delegation|trust|test|bench|man|completion|install-service|--help)\b)"
 )
 
 

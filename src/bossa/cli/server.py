@@ -139,7 +139,7 @@ def _duration(seconds: float) -> str:
 
 
 def check(*, data: Data, json: Json = False) -> int:
-    """Do what a user would do, and say how each step went: ask, change, read back, sign in, open a ticket."""
+    """Do what a user would do, and say how each step went: ask, change, read back, sign in, update with a ticket."""
     from bossa.admin.check import CheckReport
 
     report = _status(data)
@@ -163,7 +163,7 @@ def _steps(report: StatusReport, data: Path) -> Iterator[Any]:
     from functools import partial
 
     from bossa.admin import check as steps
-    from bossa.admin import ticketcheck
+    from bossa.admin import ticketcheck, updatecheck
     from bossa.net import ask
 
     clocks = (time.time, time.perf_counter, os.urandom)
@@ -171,7 +171,9 @@ def _steps(report: StatusReport, data: Path) -> Iterator[Any]:
     if kdcs := tuple(map(steps.parse_address, _addresses(report, _KDC))):
         udp, tcp = partial(ask.udp, mark=0), partial(ask.tcp, width=4)
         realm = ticketcheck.Realm(report.realm, report.domain.rstrip("."), kdcs)
-        yield from ticketcheck.TicketCheck(realm, ticketcheck.Means(partial(call, data), udp, tcp, *clocks)).run()
+        means = ticketcheck.Means(partial(call, data), udp, tcp, *clocks)
+        yield from ticketcheck.TicketCheck(realm, means).run()
+        yield from updatecheck.UpdateCheck(realm, _target(report, data), means).run()
 
 
 def _troubles(report: StatusReport, *, json: bool) -> list[Any]:

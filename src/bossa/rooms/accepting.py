@@ -56,7 +56,6 @@ class Accepting:
             keys=self._keys,
             replay=ReplayCache(skew=self._skew),
             random=os.urandom,
-            skew=self._skew,
             in_order=False,
         )
 

@@ -35,7 +35,9 @@ HEIMDAL = CHECKOUT / ".cache" / "heimdal"
 
 _DEFAULT = ("bind9-dnsutils", "heimdal-clients", "krb5-gss-samples", "krb5-user")
 _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "krb5-admin-server", "krb5-kdc", "nsd", "unbound")
-TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
+# Programs that update names.
+_UPDATERS = ("kea-dhcp-ddns-server", "python3-certbot-dns-rfc2136")
+TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS + _UPDATERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
 # Heimdal's clients and MIT's conflict.
 APART = {"heimdal-clients": HEIMDAL}
 

@@ -108,15 +108,16 @@ def test_the_private_reverse_zones_are_those_of_rfc_6303() -> None:
     assert "255.255.255.255.in-addr.arpa." in listed
 
 
-def test_a_private_reverse_zone_is_empty_as_the_rfc_has_it(tmp_path: Path) -> None:
-    """RFC 6303 §3"""
+def test_a_private_reverse_zone_is_empty_as_the_rfc_has_it_but_for_the_primary(tmp_path: Path) -> None:
+    """RFC 6303 §3, and RFC 3645 §3.1.1: the primary is a host to which there are tickets."""
     office = make_office(tmp_path)
     asyncio.run(found(office))
     apex = names.from_text("10.in-addr.arpa.")
     zone = office.names.zones[apex]
     assert office.names.options[apex].private_reverse
     assert list(zone.nodes) == [apex]
-    assert zone.soa == (apex, names.from_text("nobody.invalid."), 1, 3600, 1200, 604800, 10800)
+    primary = names.from_text("ns1.bossa.test.")
+    assert zone.soa == (primary, names.from_text("nobody.invalid."), 1, 3600, 1200, 604800, 10800)
     ns = zone.find(apex, types.NS)
     assert ns is not None
     assert (ns.ttl, ns.rdatas) == (10800, (apex,))
