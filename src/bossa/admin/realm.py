@@ -63,7 +63,7 @@ async def keep_dns_service(office: Office) -> list[str]:
     realm = accounts.realm
     name = dns_service(realm.info.domain)
     async with office.editing:
-        if not realm.is_taken(name):
+        if realm.owner(name) is None:
             await accounts.change(changes.new_service(realm, key_maker(office), name, office.now))
         found = realm.find(name)
         if found is None or found.account.name != name:
@@ -78,7 +78,7 @@ async def keep_dns_service(office: Office) -> list[str]:
 def _is_free(realm: Realm, owner: Principal, name: str) -> bool:
     """Tell whether nobody has a name, or only its owner-to-be in other letters."""
     other = realm.find(name, fold=True)
-    return realm.find(name) is None and (other is owner or not realm.is_taken(name))
+    return realm.find(name) is None and (other is owner or realm.owner(name) is None)
 
 
 def _dns_names(office: Office, domain: str) -> list[str]:
