@@ -115,6 +115,7 @@ class Server:
         names.load()
         if tickets is not None:
             tickets.load()
+            names.names.sid_of = tickets.accounts.realm.group_sid
         office = self._open_office()
         await names.start()
         if not is_founded(names.names):

@@ -12,7 +12,7 @@ from bossa.dns.ports import HistoryStep, KeyRow, RuleRow, ZoneOptions, ZoneStore
 from bossa.dns.zone import Mark, Origin, Record, RRset
 from tests.contract.specimens import APEX, MARK, OTHER, a, add_host, change, fresh_zone, host, soa, step
 
-OPTIONS = ZoneOptions(allow_transfer=("key:peer",), history=3)
+OPTIONS = ZoneOptions(allow_transfer=("key:peer",), history=3, scavenge=True, no_refresh=0, refresh=7)
 
 
 def _create(zones: ZoneStore, apex: bytes = APEX, options: ZoneOptions = OPTIONS) -> None:

@@ -1,4 +1,4 @@
-"""The fresh domain: its forward zone, the private reverse zones of RFC 6303, the administrator's key and rule.
+"""The fresh domain: its forward zone, the private reverse zones of RFC 6303, the administrator's key, the policy.
 
 Founding may be interrupted anywhere: what is there already is left alone, and
 the forward zone, by which :func:`is_founded` knows, comes last.
@@ -14,8 +14,10 @@ from bossa.admin.errors import refused
 from bossa.admin.office import Office
 from bossa.admin.ports import Names
 from bossa.admin.zones import SOA_TIMES
+from bossa.directory.changes import ADMINS
 from bossa.dns import names, types
 from bossa.dns.changes import system_rrset
+from bossa.dns.policy import SELF
 from bossa.dns.ports import RuleRow, ZoneOptions
 from bossa.dns.tsig import Algorithm, Key
 from bossa.dns.zone import RRset, Soa
@@ -24,6 +26,9 @@ from bossa.files import atomic
 ADMIN = "admin"
 ADMIN_FILE = "admin.key"
 ADMIN_RULE = RuleRow(who=f"key:{ADMIN}", scope="zone", types=("ANY",))
+ADMINS_RULE = RuleRow(who=f"krb5-group:{ADMINS}", scope="zone", types=("ANY",))
+# Hosts keep the PTR of their addresses in every reverse zone that is ours.
+POINTING_RULE = RuleRow(who=SELF, scope="self", types=("PTR",))
 _LOCALHOST = names.from_text("localhost.")
 _LOOPBACK4 = names.reverse("127.0.0.1")
 _LOOPBACK6 = names.reverse("::1")
@@ -59,6 +64,12 @@ def private_reverse_zones() -> list[bytes]:
     ]
 
 
+def first_rules(domain: bytes) -> list[RuleRow]:
+    """Return a fresh domain's policy: administrators everything, hosts their own records in the domain."""
+    hosts = RuleRow(who=SELF, scope="subdomain", what=names.to_text(domain))
+    return [ADMIN_RULE, ADMINS_RULE, hosts, POINTING_RULE]
+
+
 def is_founded(of: Names) -> bool:
     """Tell whether there is a zone that is not one of the private reverse zones."""
     private = {apex for apex, options in of.options.items() if options.private_reverse}
@@ -69,7 +80,7 @@ async def found(office: Office, addresses: Sequence[str] = ("127.0.0.1", "::1"))
     """Make the fresh domain ``office.domain``; ``addresses`` are those at which ns1 of it is reached."""
     await _admin(office)
     if not office.names.rules.get(b""):
-        await office.names.set_rules(b"", [ADMIN_RULE])
+        await office.names.set_rules(b"", first_rules(office.domain))
     missing = [apex for apex in private_reverse_zones() if apex not in office.names.zones]
     primary = names.from_text("ns1", office.domain)
     contents = {apex: list(_empty_zone(apex, primary, office.now)) for apex in missing}

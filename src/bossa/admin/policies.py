@@ -7,7 +7,8 @@ import msgspec
 from bossa.admin import words
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, verb
-from bossa.dns.policy import parse_rule
+from bossa.directory.realm import Realm
+from bossa.dns import policy
 from bossa.dns.ports import RuleRow
 
 ALL_ZONES = "*"
@@ -97,7 +98,7 @@ async def policy_add(office: Office, args: PolicyAdd) -> PolicyChanged:
         types=tuple(one.upper() for one in args.types),
     )
     try:
-        parse_rule(row)
+        policy.parse_rule(row)
     except ValueError as e:
         raise Failure(f"rule for {args.who}", str(e), "bossa policy add --help tells the forms", Exit.USAGE) from e
     async with office.editing:
@@ -137,8 +138,34 @@ def _warnings(office: Office, row: RuleRow) -> list[str]:
     if kind == "net":
         return [f"everybody who can send from {value} may make these changes, unsigned: for a lab only"]
     if kind.startswith("krb5"):
-        return ["no Kerberos service runs yet, so nobody matches this rule"]
+        if office.accounts is None:
+            return ["Kerberos is switched off here, so nobody matches this rule: enabled in [kerberos] of bossa.toml"]
+        return _warnings_of_realm(office.accounts.realm, kind, value)
     return []
+
+
+def _warnings_of_realm(realm: Realm, kind: str, value: str) -> list[str]:
+    """Warn of a principal or a group that nobody is."""
+    if not realm.is_founded or kind == policy.SELF:
+        return []
+    if kind == "krb5-group":
+        return [] if realm.group(value) else [f"there is no group {value} yet: bossa group add {value}"]
+    name, at, of = value.rpartition("@")
+    if not at:
+        return [f"a principal has a realm, so nobody matches this rule: krb5:{value}@{realm.info.realm}"]
+    if of != realm.info.realm:
+        near = of.upper() == realm.info.realm
+        known = realm.trust(of) is not None
+        return [] if known else [f"no trust with {of}" + (f": did you mean {realm.info.realm}?" if near else "")]
+    if realm.find(name) is not None:
+        return []
+    found = realm.find(name, fold=True)
+    fix = (
+        f"the account is {found.account.name}, and case counts"
+        if found is not None
+        else f"bossa service add {name} makes it"
+    )
+    return [f"there is no account {name}: {fix}"]
 
 
 @verb("policy.remove")

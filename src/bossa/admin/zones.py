@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from bossa.admin import rows, secondaries, words
+from bossa.admin import rows, scavenging, secondaries, words
 from bossa.admin.errors import Exit, Failure, refused
 from bossa.admin.office import Office, streaming_verb, verb
 from bossa.admin.ports import Line
@@ -92,6 +92,9 @@ class ZoneSet(msgspec.Struct, frozen=True, kw_only=True):
     notify: tuple[str, ...] | None = None
     primaries: tuple[str, ...] | None = None
     forward_updates: bool | None = None
+    scavenge: bool | None = None
+    no_refresh: str | None = None
+    refresh: str | None = None
 
 
 class ZoneImport(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +206,9 @@ async def zone_set(office: Office, args: ZoneSet) -> ZoneShown:
             notify=_list(args.notify, old.notify, lambda given: secondaries.targets(office, given)),
             primaries=_list(args.primaries, old.primaries, lambda given: secondaries.remotes(office, given)),
             forward_updates=_forwards(args, old),
+            scavenge=old.scavenge if args.scavenge is None else args.scavenge,
+            no_refresh=scavenging.window(args.no_refresh, old.no_refresh, 0),
+            refresh=scavenging.window(args.refresh, old.refresh, 1),
         )
         _possible(zone, new)
         await office.names.set_options(zone.apex, new)
@@ -225,6 +231,9 @@ def _possible(zone: Zone, options: ZoneOptions) -> None:
     if options.forward_updates and not options.primaries:
         why = "only a secondary has a primary to forward updates to"
         raise refused(f"zone {name}", why, f"bossa zone set {name} --forward-updates no, or --primary ADDRESS")
+    if options.scavenge and options.primaries:
+        why = "the records of a secondary are its primary's to scavenge"
+        raise refused(f"zone {name}", why, f"bossa zone set {name} --scavenge no")
 
 
 def _list(

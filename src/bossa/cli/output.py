@@ -69,6 +69,14 @@ def size(octets: int) -> str:
     return f"{octets} octets"
 
 
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
 def failure(error: Failure) -> None:
     """Print ``error: WHAT: WHY. Fix: FIX.`` on standard error."""
     print(f"error: {callable_here(str(error))}", file=sys.stderr)

@@ -11,8 +11,10 @@ from bossa.admin.errors import Exit, Failure
 from bossa.cli import output
 from bossa.cli.call import call
 from bossa.cli.options import Data, Json, room
+from bossa.dns.policy import SELF
 
 app = room("Update policy: who may change what.")
+_WHO = "key:NAME, net:CIDR, krb5:PRINCIPAL, krb5-group:NAME, or krb5-self: every account its own names."
 ZoneName = Annotated[str, typer.Argument(metavar="ZONE", help="The zone, * for all zones.")]
 
 
@@ -39,8 +41,8 @@ def add(
     zone: ZoneName,
     *,
     data: Data,
-    allow: Annotated[str, typer.Option(metavar="WHO", help="key:NAME, net:CIDR, krb5:PRINCIPAL or krb5-self.")],
-    self_: Annotated[bool, typer.Option("--self", help="The name that is the client's own.")] = False,
+    allow: Annotated[str, typer.Option(metavar="WHO", help=_WHO)],
+    self_: Annotated[bool, typer.Option("--self", help="The names that are the client's own.")] = False,
     subdomain: Annotated[str | None, typer.Option(metavar="NAME", help="This name and all below.")] = None,
     whole: Annotated[bool, typer.Option("--zone", help="The whole zone.")] = False,
     pattern: Annotated[str | None, typer.Option(metavar="P", help="Names like this, with * for parts of it.")] = None,
@@ -91,9 +93,11 @@ def _tell(done: policies.PolicyChanged, what: str, *, json: bool) -> None:
 
 
 def _scope(rule: policies.PolicyLine) -> str:
+    """Say where; an account that speaks for itself is held to its own names everywhere."""
     words = {"self": "its own name", "zone": "the whole zone", "pattern": "names like"}
     return f"{words.get(rule.scope, rule.scope)} {rule.what}".rstrip()
 
 
 def _types(rule: policies.PolicyLine) -> str:
-    return "any type" if "ANY" in rule.types else ",".join(rule.types) or "ordinary types"
+    ordinary = "types of a host" if rule.who == SELF else "ordinary types"
+    return "any type" if "ANY" in rule.types else ",".join(rule.types) or ordinary

@@ -55,7 +55,7 @@ def list_(
     now = time.time()
     output.table(
         ("name", "TTL", "type", "data", "from", "age"),
-        ((one.name, one.ttl, one.type, one.data, one.origin, _age(now - one.stamp)) for one in lines),
+        ((one.name, one.ttl, one.type, one.data, one.origin, output.age(now - one.stamp)) for one in lines),
     )
 
 
@@ -71,13 +71,6 @@ def _lines(found: list[rows.Row]) -> Iterable[RecordLine]:
                 origin=Origin(origin).name.lower(),
                 stamp=stamp,
             )
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{max(0, int(seconds))}s"
 
 
 @app.command(context_settings=_AS_TYPED)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bossa.admin import rows, secondaries, words, zones
+from bossa.admin import rows, scavenging, secondaries, words, zones
 from bossa.admin.errors import Failure
 from bossa.cli import output
 from bossa.cli.call import Stream, call
@@ -103,6 +103,15 @@ def set_(
     forward_updates: Annotated[
         Switch | None, typer.Option(help="Whether a secondary passes updates on to its primary.")
     ] = None,
+    scavenge: Annotated[
+        Switch | None, typer.Option(help="Whether records of updates go when nobody repeats them.")
+    ] = None,
+    no_refresh: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long a repeat changes nothing, as 7d.")
+    ] = None,
+    refresh: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long after that a repeat saves the record, as 7d.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Change a zone's options; one given several times makes a list, which replaces the old one."""
@@ -115,6 +124,9 @@ def set_(
         notify=tuple(notify) if notify else None,
         primaries=tuple(primary) if primary else None,
         forward_updates=switched(forward_updates),
+        scavenge=switched(scavenge),
+        no_refresh=no_refresh,
+        refresh=refresh,
     )
     _show(call(data, zones.zone_set, args), json=json)
 
@@ -135,6 +147,28 @@ def retransfer(
         print(f"zone {done.name} is current, serial {done.serial}")
     else:
         print(f"zone {done.name} fetched, serial {done.serial}, {done.names} names")
+
+
+@app.command("scavenge")
+def scavenge_(
+    name: Name,
+    *,
+    data: Data,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Take away the records of updates that nobody repeated for both windows, without waiting for the next sweep."""
+    done = call(data, scavenging.zone_scavenge, scavenging.ZoneScavenge(name=name, dry_run=dry_run))
+    output.warnings(done.warnings)
+    if json:
+        output.json(done)
+        return
+    now = time.time()
+    lines = ((one.name, one.type, one.data, output.age(now - one.stamp)) for one in done.records)
+    output.table(("name", "type", "data", "age"), lines)
+    if done.removed:
+        count = f"{len(done.records)} record{'s' * (len(done.records) != 1)}"
+        print(f"zone {done.name} scavenged of {count}, serial {done.serial}")
 
 
 @app.command()
@@ -280,9 +314,16 @@ def _show(zone: zones.ZoneShown, *, json: bool) -> None:
             ("notified", ", ".join(zone.options.notify) or "nobody"),
             ("history", f"{zone.options.history} steps"),
             ("PTR records kept", "yes" if zone.options.ptr else "no"),
+            ("scavenged", _scavenged(zone)),
             ("rules of its own", len(zone.rules)),
         ]
     )
+
+
+def _scavenged(zone: zones.ZoneShown) -> str:
+    if not zone.options.scavenge:
+        return "no"
+    return f"yes, no refresh for {zone.options.no_refresh} s, refresh in {zone.options.refresh} s"
 
 
 def _secondary(zone: zones.ZoneShown) -> list[tuple[str, object]]:

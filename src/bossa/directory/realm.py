@@ -191,6 +191,11 @@ class Realm:
             (one for known, one in self.groups.items() if folded_name(known) == folded), None
         )
 
+    def group_sid(self, name: str) -> str | None:
+        """Return the SID of a group by its name, in any letter case; None when there is no such group."""
+        group = self.group(name) if self.is_founded else None
+        return None if group is None else f"{self.info.sid}-{group.rid}"
+
     def groups_with(self, member: str) -> list[Group]:
         """Return the groups that have an account or a group as a member of their own."""
         return [self.groups[name] for name in sorted(self._groups_of.get(member, ()))]

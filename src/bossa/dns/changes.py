@@ -128,6 +128,10 @@ class Draft:
             return self._under.find(owner, rtype)
         return _as_rrset(mine.get(rtype))
 
+    def before(self, owner: bytes, rtype: int) -> RRset | None:
+        """Return one RRset as it is in the zone below, or None."""
+        return self._under.find(owner, rtype)
+
     def types(self, owner: bytes) -> AbstractSet[int]:
         """Return the types of the RRsets at a name."""
         mine = self._nodes.get(owner)

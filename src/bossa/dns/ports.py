@@ -34,6 +34,10 @@ class ZoneOptions(msgspec.Struct, frozen=True, kw_only=True):
     private_reverse: bool = False
     # Whether an address that an update adds or deletes brings its PTR along.
     ptr: bool = False
+    # Whether records of updates go when nobody repeats them; and the windows of dns/scavenge.py, in seconds.
+    scavenge: bool = False
+    no_refresh: int = 604_800
+    refresh: int = 604_800
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +52,10 @@ class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
 class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a policy: who may change what.  See dns/policy.py for the words.
 
-    ``who`` is "key:NAME", "net:CIDR", "krb5:PRINCIPAL" or "krb5-self"; ``scope`` is
-    "self", "subdomain", "zone" or "pattern"; ``what`` the subdomain or pattern in
-    master-file form; ``types`` mnemonics, empty for all the ordinary ones.
+    ``who`` is "key:NAME", "net:CIDR", "krb5:PRINCIPAL", "krb5-group:NAME" or
+    "krb5-self"; ``scope`` is "self", "subdomain", "zone" or "pattern"; ``what`` the
+    subdomain or pattern in master-file form; ``types`` mnemonics, empty for all
+    the ordinary ones.
     """
 
     who: str

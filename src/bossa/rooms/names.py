@@ -30,6 +30,7 @@ from bossa.dns.server.orders import DnsOrder
 from bossa.dns.server.owner import Owner
 from bossa.dns.server.resolver import Resolver
 from bossa.dns.server.service import Names
+from bossa.dns.server.sweeping import Sweeping
 from bossa.dns.server.workers import QueryWorkers
 from bossa.net import tcp, udp
 from bossa.net.listen import open_stream
@@ -80,6 +81,7 @@ class NameRoom:
         self.resolver = self._new_resolver()
         self._cookies = CookieFile(ground.data / COOKIE_SECRET, os.urandom)
         self.following = Following(self.names, Fetcher(self.names, time.time), time.time)
+        self._sweeping = Sweeping(self.names, time.time, time.monotonic)
         self._notifying = Notifying(self.names, time.time, lambda address: is_own(address, own))
         self.owner = Owner(self.names, self._answer_settings(), self.resolver, self.following, time.time)
         self.workers: QueryWorkers
@@ -108,6 +110,7 @@ class NameRoom:
         gc.freeze()
         self.names.use_rules(opening.forward_rules(self._ground.settings))
         self.following.load()
+        self._sweeping.load()
 
     async def start(self) -> None:
         """Answer on every socket; returns while the workers load."""
@@ -131,6 +134,7 @@ class NameRoom:
         ground.exits.push_async_callback(self._tcp.close)
         ground.later(self._keep_following())
         ground.exits.callback(self.following.stop)
+        ground.later(self._keep_sweeping())
         self._notifying.start()
         ground.exits.callback(self._notifying.stop)
 
@@ -194,6 +198,15 @@ class NameRoom:
                 await self.following.run()
             except Exception as e:
                 log.error("bug while following primaries", exc=e)
+                await asyncio.sleep(1)
+
+    async def _keep_sweeping(self) -> None:
+        """Scavenge zones; after a bug go on a moment later."""
+        while True:
+            try:
+                await self._sweeping.run()
+            except Exception as e:
+                log.error("bug while scavenging", exc=e)
                 await asyncio.sleep(1)
 
     async def reload(self, difference: Difference) -> None:

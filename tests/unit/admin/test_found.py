@@ -11,8 +11,9 @@ import pytest
 from bossa.admin import zones
 from bossa.admin.check import read_key
 from bossa.admin.errors import Failure
-from bossa.admin.found import ADMIN_RULE, found, is_founded, private_reverse_zones, restore_admin_file
+from bossa.admin.found import first_rules, found, is_founded, private_reverse_zones, restore_admin_file
 from bossa.dns import names, types
+from bossa.dns.ports import RuleRow
 from tests.unit.admin.desk import DOMAIN, make_office
 
 
@@ -27,7 +28,7 @@ def test_a_fresh_domain_has_its_zone_its_key_and_its_rule(tmp_path: Path) -> Non
         types.A: (bytes((127, 0, 0, 1)),),
         types.AAAA: (bytes(15) + b"\1",),
     }
-    assert office.names.rules == {b"": (ADMIN_RULE,)}
+    assert office.names.rules == {b"": tuple(first_rules(DOMAIN))}
     assert office.names.keys == {names.from_text("admin."): read_key(tmp_path / "admin.key")}
 
 
@@ -46,6 +47,23 @@ def test_founding_again_changes_nothing(tmp_path: Path) -> None:
     asyncio.run(found(office))
     assert before[1:] == (dict(office.names.keys), (tmp_path / "admin.key").read_bytes())
     assert set(before[0]) == set(office.names.zones)
+
+
+def test_a_fresh_domain_lets_administrators_do_all_and_hosts_keep_their_own() -> None:
+    rules = [(row.who, row.scope, row.what, row.types) for row in first_rules(DOMAIN)]
+    assert rules == [
+        ("key:admin", "zone", "", ("ANY",)),
+        ("krb5-group:admins", "zone", "", ("ANY",)),
+        ("krb5-self", "subdomain", "bossa.test.", ()),
+        ("krb5-self", "self", "", ("PTR",)),
+    ]
+
+
+def test_a_domain_that_has_rules_gets_no_more(tmp_path: Path) -> None:
+    office, row = make_office(tmp_path), RuleRow(who="key:k", scope="zone")
+    asyncio.run(office.names.set_rules(b"", [row]))
+    asyncio.run(found(office))
+    assert office.names.rules == {b"": (row,)}
 
 
 def test_a_lost_key_file_is_written_again(tmp_path: Path) -> None:

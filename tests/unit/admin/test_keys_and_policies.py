@@ -16,6 +16,7 @@ from bossa.dns import names
 from bossa.dns.ports import RuleRow
 from bossa.dns.tsig import Algorithm, Key
 from tests.unit.admin.desk import NOW, FakeNames, make_office
+from tests.unit.admin.realm_desk import founded_office
 
 SECRET = base64.b64encode(b"0123456789abcdef").decode()
 APEX = names.from_text("a.test.")
@@ -145,11 +146,40 @@ def test_odd_rules_are_warned_of(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
+    ("who", "warning"),
+    [
+        ("krb5-self", None),
+        ("krb5-group:admins", None),
+        ("krb5-group:Admins", None),
+        ("krb5-group:staff", "there is no group staff yet: bossa group add staff"),
+        ("krb5:admin@BOSSA.TEST", None),
+        ("krb5:admin", "a principal has a realm, so nobody matches this rule: krb5:admin@BOSSA.TEST"),
+        ("krb5:Admin@BOSSA.TEST", "there is no account Admin: the account is admin, and case counts"),
+        ("krb5:host/ws1@BOSSA.TEST", "there is no account host/ws1: bossa service add host/ws1 makes it"),
+        ("krb5:admin@bossa.test", "no trust with bossa.test: did you mean BOSSA.TEST?"),
+        ("krb5:admin@OTHER.TEST", "no trust with OTHER.TEST"),
+    ],
+)
+def test_rules_for_persons_whom_the_realm_does_not_know_are_warned_of(
+    tmp_path: Path, who: str, warning: str | None
+) -> None:
+    done = allow(founded_office(tmp_path), "bossa.test", who)
+    assert done.warnings == ([warning] if warning else [])
+
+
+def test_rules_for_persons_are_warned_of_where_kerberos_is_switched_off(office: Office) -> None:
+    assert "Kerberos is switched off" in allow(office, "a.test", "krb5-self").warnings[0]
+
+
+@pytest.mark.parametrize(
     ("who", "scope", "more"),
     [
         ("nobody", "zone", {}),
         ("key:", "zone", {}),
         ("net:10.0.0.1/8", "zone", {}),
+        ("krb5:", "zone", {}),
+        ("krb5-group:", "zone", {}),
+        ("krb5-self:x", "zone", {}),
         ("key:k", "everything", {}),
         ("key:k", "pattern", {}),
         ("key:k", "zone", {"types": ("NOSUCH",)}),

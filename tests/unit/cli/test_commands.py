@@ -239,6 +239,9 @@ def test_every_form_of_a_rule_is_taken(office: Office, run: Run, scope: list[str
         ("bossa.test", 1, ["A", "AAAA"]),
         ("*", 1, ["TXT"]),
         ("*", 2, ["ANY"]),
+        ("*", 3, ["ANY"]),
+        ("*", 4, []),
+        ("*", 5, ["PTR"]),
     ]
     assert run("policy", "remove", "bossa.test", "1")[0] == 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bossa.dns import names
+from bossa.dns import names, scavenge
 from bossa.dns.changes import Draft
 from bossa.dns.errors import Declined, Ede, Rcode, Refused, StoreFailed
 from bossa.dns.exchange import Exchange, failure
@@ -53,10 +53,12 @@ class Updates:
         if self._names.options[apex].primaries:
             raise Refused(Rcode.REFUSED, "the zone has a primary, and passes no updates on", Ede.PROHIBITED)
         update = read_update(exchange.message)
-        mark = Mark(Origin.UPDATE, exchange.now)
+        mark, options = Mark(Origin.UPDATE, exchange.now), self._names.options[apex]
 
         def change(draft: Draft) -> None:
             decide(update, draft, rules, caller, mark)
+            if scavenge.is_swept(options):
+                scavenge.keep_stamps(update.updates, draft, scavenge.windows(options), mark.stamp)
 
         self._names.submit(apex, change, settled)
 
