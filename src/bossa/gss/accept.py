@@ -9,7 +9,7 @@ carries a KRB-ERROR once the request could be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bossa.crypto.enctypes import Key, random_key
@@ -19,10 +19,11 @@ from bossa.gss.checksum import CHECKSUM_TYPE, ContextRequest
 from bossa.gss.context import Accepted, Authorization, Context
 from bossa.gss.errors import GssError, Major
 from bossa.gss.flags import ContextFlags
-from bossa.gss.keys import Keys, open_ticket
+from bossa.gss.keys import Keys
 from bossa.gss.protection import ACCEPTOR_SUBKEY, SENT_BY_ACCEPTOR, SEQUENCE_MASK, Protection
 from bossa.gss.replay import ReplayCache
 from bossa.gss.sequence import Window
+from bossa.gss.shown import Shown, ShownTickets
 from bossa.krb import ap
 from bossa.krb.ap import Verified
 from bossa.krb.credential import Credential
@@ -63,13 +64,14 @@ class Service:
     skew: float = 300
     require_bindings: bool = False
     in_order: bool = True
+    shown: ShownTickets = field(default_factory=ShownTickets, repr=False)
 
 
 class _Opened(NamedTuple):
-    """A request that was verified, and which key of ours opened its ticket."""
+    """A request that was verified, and its ticket as it was opened, now or before."""
 
     verified: Verified
-    key: Key
+    shown: Shown
     asked: ContextRequest
 
 
@@ -92,8 +94,9 @@ def _accept(service: Service, mechanism: bytes, req: ApReq, now: float, bindings
     bound = _check_bindings(service, opened, bindings)
     verified = opened.verified
     delegated = _delegated(opened)
-    authorization = _authorization(verified.ticket, opened.key)
+    authorization = opened.shown.read(_authorization)
     _remember(service, req, verified, now)
+    service.shown.keep(req.ticket, opened.shown)
     token, protection = _answer(service, mechanism, opened)
     part = verified.ticket.part
     return Accepted(
@@ -123,16 +126,16 @@ def _open(service: Service, req: ApReq, now: float) -> _Opened:
     # The realm stands outside of what the ticket's key protects, and the way from the client's is measured by it.
     if req.ticket.realm != service.realm:
         raise KdcError(KrbCode.NOT_US, f"a ticket of {req.ticket.realm}")
-    opened, key = open_ticket(req.ticket, service.keys)
-    verified = ap.open_request(req, opened, Usage.AP_REQ_AUTHENTICATOR, now, service.skew)
-    _check_path(opened.part, service.realm)
+    shown = service.shown.open(req.ticket, service.keys)
+    verified = ap.open_request(req, shown.ticket, Usage.AP_REQ_AUTHENTICATOR, now, service.skew)
+    _check_path(shown.ticket.part, service.realm)
     checksum = verified.authenticator.cksum
     if checksum is None or checksum.type != CHECKSUM_TYPE:
         raise KdcError(KrbCode.INAPP_CKSUM, "the authenticator does not say what the context is to be")
     asked = ContextRequest.decode(checksum.octets)
     if asked.flags & ContextFlags.DCE_STYLE:
         raise KdcError(KrbCode.GENERIC, "a context of DCE style is asked for")
-    return _Opened(verified, key, asked)
+    return _Opened(verified, shown, asked)
 
 
 def _check_path(part: EncTicketPart, realm: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bossa.admin import locate, users
+from bossa.admin import accounts, locate, services, users
 from bossa.admin.locate import Place, keep_realm_records, krb5_conf, write_krb5_conf
 from bossa.admin.office import Office
-from bossa.admin.realm import FIRST_PASSWORD, first_password, found_realm, other_realm
+from bossa.admin.realm import FIRST_PASSWORD, first_password, found_realm, keep_dns_service, other_realm
 from bossa.crypto.enctypes import string_to_key
 from bossa.directory.passwords import octets_of
 from bossa.directory.ports import DirectoryFailed
@@ -68,6 +68,27 @@ def test_a_founding_that_broke_off_is_taken_up_with_the_same_password(tmp_path: 
     admin = office.accounts.realm.find("admin")
     assert admin is not None
     assert admin.key(17) == string_to_key(17, b"from-the-first-try", b"BOSSA.TESTadmin")
+
+
+NS = "DNS/ns1.bossa.test"
+
+
+def test_the_name_servers_account_has_all_its_names_in_both_spellings(office: Office) -> None:
+    made = asyncio.run(keep_dns_service(office))
+    assert made == ["DNS/ns1", "dns/ns1", "dns/ns1.bossa.test"]
+    assert {accounts.principal(office, one).account.name for one in made} == {NS}
+    assert asyncio.run(keep_dns_service(office)) == []
+
+
+def test_a_name_that_another_account_has_stays_there(office: Office) -> None:
+    call(services.service_add, office, services.ServiceAdd(name="HTTP/web"))
+    call(services.service_add, office, services.ServiceAdd(name="DNS/ns1", account="HTTP/web"))
+    assert "dns/ns1" not in asyncio.run(keep_dns_service(office))
+    assert accounts.principal(office, "DNS/ns1").account.name == "HTTP/web.bossa.test"
+
+
+def test_without_a_realm_there_is_no_account(tmp_path: Path) -> None:
+    assert asyncio.run(keep_dns_service(realm_office(tmp_path))) == []
 
 
 def test_a_store_that_fails_leaves_no_realm_in_memory(tmp_path: Path) -> None:

@@ -79,8 +79,9 @@ def test_expired_keys_make_room_without_being_asked_for(table: Contexts, clock: 
 def test_a_newcomer_takes_no_place_of_a_key_in_use(table: Contexts, clock: Clock) -> None:
     for name in "abc":
         table.add(key(name))
+        assert table[name.encode()].name == name.encode()
     clock.now += IDLE - 1
-    with pytest.raises(TkeyRefused, match="3 keys of this client live, 3 in all"):
+    with pytest.raises(TkeyRefused, match="all keys of one principal are in use, 3 live in all"):
         table.add(key("d"))
     assert list(table) == [b"a", b"b", b"c"]
 
@@ -88,6 +89,7 @@ def test_a_newcomer_takes_no_place_of_a_key_in_use(table: Contexts, clock: Clock
 def test_a_newcomer_takes_the_place_of_its_own_idle_key(table: Contexts, clock: Clock) -> None:
     for name in "abc":
         table.add(key(name))
+        assert table[name.encode()].name == name.encode()
         clock.now += 1
     assert table[b"a"].name == b"a"
     clock.now += IDLE
@@ -95,14 +97,24 @@ def test_a_newcomer_takes_the_place_of_its_own_idle_key(table: Contexts, clock: 
     assert list(table) == [b"a", b"c", b"d"]
 
 
-def test_a_full_table_has_no_room_for_newcomers_of_others(table: Contexts, clock: Clock) -> None:
-    for number in range(4):
-        table.add(key(f"{number}", f"user{number}@T"))
-    clock.now += 2 * IDLE
-    with pytest.raises(TkeyRefused, match="0 keys of this client live, 4 in all"):
-        table.add(key("d"))
-    table.add(key("e", "user2@T"))
-    assert list(table) == [b"0", b"1", b"3", b"e"]
+def test_a_flood_of_keys_that_sign_nothing_displaces_itself(table: Contexts) -> None:
+    table.add(key("used"))
+    assert table[b"used"].name == b"used"
+    for number in range(100):
+        table.add(key(f"{number}"))
+    assert list(table) == [b"used", b"98", b"99"]
+
+
+def test_in_a_full_table_who_has_most_makes_room_by_what_is_idle(table: Contexts, clock: Clock) -> None:
+    for name, who in (("a", "alice@T"), ("b", "bob@T"), ("c", "bob@T"), ("d", "carol@T")):
+        table.add(key(name, who))
+        assert table[name.encode()].name == name.encode()
+    with pytest.raises(TkeyRefused, match="all keys of one principal are in use, 4 live in all"):
+        table.add(key("e", "dora@T"))
+    clock.now += IDLE
+    assert table[b"b"].name == b"b"
+    table.add(key("e", "dora@T"))
+    assert list(table) == [b"a", b"b", b"d", b"e"]
 
 
 def test_a_removed_key_leaves_nothing_of_its_client(table: Contexts) -> None:

@@ -1,16 +1,17 @@
 """The keys that clients negotiated: those that sign, and talks that are not at their end.  RFC 3645 §4.1, §5
 
 A key counts once its talk is at its end and its client known.  Keys are
-bounded in all and for each principal; no newcomer takes another principal's
-place, and of its own only the one that was idle for longest, if that was
-longer than any message is good for.  Talks that are not at their end are
+bounded in all and for each principal.  Where there are too many, a newcomer
+takes the place of a key that never signed anything, or else of one that was
+idle for long, or gets none: of one of its own principal, or where all are too
+many, of the one that has most.  So no flood takes a key in use away.  Talks that are not at their end are
 bounded apart, and short.  What has expired is not there.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,11 +20,11 @@ from bossa.dns.tkey import ContextKey, TkeyRefused
 from bossa.dns.tsig import Signer
 from bossa.gss.context import Step
 
-MOST_KEYS = 8192
+MOST_KEYS = 16_384
 # One client's keys; a script that calls nsupdate for each change leaves one of an hour's life at each call.
 MOST_OF_ONE = 512
-# Seconds without a message after which a key may give way to another of the same principal.
-IDLE = 300
+# Seconds without a message after which a key that was used may give way to another.
+IDLE = 60
 MOST_TALKS = 256
 TALK_SECONDS = 30
 _SWEEP_EVERY = 60
@@ -42,8 +43,10 @@ class Talk(Protocol):
 
 @dataclass(slots=True)
 class _Held:
+    """A key, and when it was last asked for, None: not since it was negotiated."""
+
     key: ContextKey
-    used: float
+    used: float | None = None
 
 
 class Contexts(Mapping[bytes, ContextKey]):
@@ -52,7 +55,8 @@ class Contexts(Mapping[bytes, ContextKey]):
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._held: dict[bytes, _Held] = {}
-        self._of: dict[str, set[bytes]] = {}
+        # The keys of each principal, in the order of coming.
+        self._of: dict[str, dict[bytes, None]] = {}
         self._swept = 0.0
 
     def __getitem__(self, name: bytes) -> ContextKey:
@@ -77,11 +81,13 @@ class Contexts(Mapping[bytes, ContextKey]):
         assert key.person is not None, "a context has a client"
         now = self._clock()
         self._sweep(now)
-        owned = self._of.get(key.person.principal, set())
-        if len(owned) >= MOST_OF_ONE or len(self._held) >= MOST_KEYS:
+        owned = self._of.get(key.person.principal, {})
+        if len(owned) >= MOST_OF_ONE:
             self._make_room(owned, now)
-        self._held[key.name] = _Held(key, now)
-        self._of.setdefault(key.person.principal, set()).add(key.name)
+        elif len(self._held) >= MOST_KEYS:
+            self._make_room(max(self._of.values(), key=len), now)
+        self._held[key.name] = _Held(key)
+        self._of.setdefault(key.person.principal, {})[key.name] = None
 
     def remove(self, name: bytes) -> None:
         """Forget a key."""
@@ -89,16 +95,21 @@ class Contexts(Mapping[bytes, ContextKey]):
         if held is None or held.key.person is None:
             return
         principal = held.key.person.principal
-        self._of[principal].discard(name)
+        self._of[principal].pop(name, None)
         if not self._of[principal]:
             del self._of[principal]
 
-    def _make_room(self, owned: set[bytes], now: float) -> None:
-        """Let the key go that its client has used longest ago."""
-        oldest = min(owned, key=lambda name: self._held[name].used, default=None)
-        if oldest is None or self._held[oldest].used + IDLE > now:
-            raise TkeyRefused(TkeyError.BADKEY, f"{len(owned)} keys of this client live, {len(self._held)} in all")
-        self.remove(oldest)
+    def _make_room(self, owned: Collection[bytes], now: float) -> None:
+        """Let a key of one principal go, or refuse."""
+        unused = next((name for name in owned if self._held[name].used is None), None)
+        self.remove(unused or self._idle(owned, now))
+
+    def _idle(self, owned: Iterable[bytes], now: float) -> bytes:
+        """Return the key that was used longest ago; raises TkeyRefused when all are in use."""
+        used, name = min((self._held[name].used or 0, name) for name in owned)
+        if used + IDLE > now:
+            raise TkeyRefused(TkeyError.BADKEY, f"all keys of one principal are in use, {len(self._held)} live in all")
+        return name
 
     def _sweep(self, now: float) -> None:
         if now < self._swept + _SWEEP_EVERY:

@@ -8,7 +8,7 @@ import multiprocessing
 import socket
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -36,21 +36,30 @@ class Signer:
     zone: str
 
     def add(self, number: int, label: str, now: float) -> bytes:
-        """Return an UPDATE that adds one address.  RFC 2136 §2, RFC 8945 §4"""
-        zone = from_text(self.zone + ".") + struct.pack("!HH", _SOA, _IN)
-        owner = bytes([len(label)]) + label.encode() + _ZONE_POINTER
-        record = owner + struct.pack("!HHIH", _A, _IN, 300, 4) + bytes([10, *number.to_bytes(8, "big")[-3:]])
-        return self._signed(number & 0xFFFF, zone + record, int(now))
+        """Return an UPDATE that adds one address.  RFC 8945 §4"""
+        return self._signed(addition(self.zone, number, label), int(now))
 
-    def _signed(self, ident: int, body: bytes, now: int) -> bytes:
+    def _signed(self, unsigned: bytes, now: int) -> bytes:
         key = from_text(self.key + ".")
         times = now.to_bytes(6, "big") + struct.pack("!H", _FUDGE)
         variables = key + struct.pack("!HI", _ANY, 0) + _ALGORITHM + times + bytes(4)
-        unsigned = struct.pack("!6H", ident, _UPDATE_FLAGS, 1, 0, 1, 0) + body
         mac = hmac.digest(base64.b64decode(self.secret), unsigned + variables, "sha256")
-        data = _ALGORITHM + times + struct.pack("!H", len(mac)) + mac + struct.pack("!HHH", ident, 0, 0)
+        data = _ALGORITHM + times + struct.pack("!H", len(mac)) + mac + unsigned[:2] + bytes(4)
         tsig = key + struct.pack("!HHIH", _TSIG, _ANY, 0, len(data)) + data
-        return struct.pack("!6H", ident, _UPDATE_FLAGS, 1, 0, 1, 1) + body + tsig
+        return unsigned[:10] + b"\0\1" + unsigned[12:] + tsig
+
+
+def addition(zone: str, number: int, label: str) -> bytes:
+    """Return an UPDATE that adds one address, unsigned.  RFC 2136 §2"""
+    apex = from_text(zone + ".") + struct.pack("!HH", _SOA, _IN)
+    owner = bytes([len(label)]) + label.encode() + _ZONE_POINTER
+    record = owner + struct.pack("!HHIH", _A, _IN, 300, 4) + bytes([10, *number.to_bytes(8, "big")[-3:]])
+    return struct.pack("!6H", number & 0xFFFF, _UPDATE_FLAGS, 1, 0, 1, 0) + apex + record
+
+
+def says_noerror(reply: bytes) -> bool:
+    """Tell whether an update is done."""
+    return not reply[3] & 15
 
 
 @dataclass(slots=True)
@@ -64,14 +73,17 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(port: int, work: Sequence[Sequence[bytes]], seconds: float) -> list[Outcome]:
+def run(
+    port: int, work: Sequence[Sequence[bytes]], seconds: float, is_done: Callable[[bytes], bool] = says_noerror
+) -> list[Outcome]:
     """Run a client process for each list of messages, all at once, until the time or the messages run out."""
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(len(work))
     clients = []
     for messages in work:
+        load = Load(port, messages, seconds, is_done)
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_client, args=(port, messages, seconds, barrier, theirs), daemon=True)
+        process = context.Process(target=_client, args=(load, barrier, theirs), daemon=True)
         process.start()
         theirs.close()
         clients.append((process, ours))
@@ -81,36 +93,58 @@ def run(port: int, work: Sequence[Sequence[bytes]], seconds: float) -> list[Outc
     return outcomes
 
 
-def _client(port: int, messages: Sequence[bytes], seconds: float, barrier: Barrier, result: Connection) -> None:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one client does: where, what, for how long, and which answers say that it is done."""
+
+    port: int
+    messages: Sequence[bytes]
+    seconds: float
+    is_done: Callable[[bytes], bool]
+
+
+def _client(load: Load, barrier: Barrier, result: Connection) -> None:
     outcome = Outcome()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.connect((ADDRESS, port))
+        client.connect((ADDRESS, load.port))
         client.settimeout(_TIMEOUT_SECONDS)
         barrier.wait()
         begin = time.perf_counter()
-        for number, message in enumerate(messages):
+        for number, message in enumerate(load.messages):
             sent = time.perf_counter()
-            if sent - begin > seconds:
+            if sent - begin > load.seconds:
                 break
-            _update(client, message, outcome, number, sent)
+            reply = _ask(client, message)
+            if reply is None:
+                outcome.lost += 1
+            elif not load.is_done(reply):
+                outcome.refused += 1
+            else:
+                outcome.latencies.append(time.perf_counter() - sent)
+                outcome.done.append(number)
         outcome.seconds = time.perf_counter() - begin
     result.send(outcome)
 
 
-def _update(client: socket.socket, message: bytes, outcome: Outcome, number: int, sent: float) -> None:
+def _ask(client: socket.socket, message: bytes) -> bytes | None:
+    """Return the answer to a message, None for none."""
     client.send(message)
     try:
         # The answer to a message that was given up may still come.
         while (reply := client.recv(4096))[:2] != message[:2]:
             pass
     except TimeoutError:
-        outcome.lost += 1
-        return
-    if reply[3] & 15:
-        outcome.refused += 1
-        return
-    outcome.latencies.append(time.perf_counter() - sent)
-    outcome.done.append(number)
+        return None
+    return reply
+
+
+def exchange(port: int, message: bytes) -> bytes:
+    """Return the answer to one message; raises TimeoutError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((ADDRESS, port))
+        client.settimeout(_TIMEOUT_SECONDS)
+        client.send(message)
+        return client.recv(65535)
 
 
 def missing(port: int, zone: str, labels: Sequence[str]) -> list[str]:

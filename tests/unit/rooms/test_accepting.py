@@ -1,0 +1,91 @@
+"""What the realm gives the name server: the keys of its own account alone, and whose names are whose."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from bossa.admin import accounts, services, users
+from bossa.admin.office import Office
+from bossa.admin.realm import keep_dns_service
+from bossa.gss.context import Context
+from bossa.krb.names import NameType, PrincipalName
+from bossa.rooms.accepting import Accepting
+from tests.unit.admin.realm_desk import call, founded_office
+
+NS = "DNS/ns1.bossa.test"
+NAMES = ("DNS/ns1", "dns/ns1", NS, "dns/ns1.bossa.test")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Return an office whose realm has the name server's account."""
+    office = founded_office(tmp_path)
+    asyncio.run(keep_dns_service(office))
+    return office
+
+
+def accepting(office: Office) -> Accepting:
+    return Accepting(accounts.realm(office), 300, 36_300)
+
+
+def keys(office: Office, name: str, kvno: int | None = None, etype: int = 18) -> list[object]:
+    sname = PrincipalName.parse(name, NameType.SRV_HST)
+    return list(accepting(office)._keys(sname, kvno, etype))
+
+
+def own(office: Office, client: str, realm: str = "BOSSA.TEST") -> tuple[bytes, ...]:
+    context: Any = SimpleNamespace(authorization=None, client=client, realm=realm, principal=f"{client}@{realm}")
+    person = accepting(office).person_of(cast(Context, context))
+    assert person.principal == f"{client}@{realm}"
+    return person.own
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_account_has_its_keys_under_every_name(office: Office, name: str) -> None:
+    assert keys(office, name) == keys(office, NS, 1) != []
+    assert keys(office, name, 2) == keys(office, name, 1, 23) == []
+
+
+@pytest.mark.parametrize("name", ["krbtgt/BOSSA.TEST", "kadmin/changepw", "HTTP/web.bossa.test", "nobody", "DNS/NS1"])
+def test_no_other_keys_open_anything_here(office: Office, name: str) -> None:
+    call(services.service_add, office, services.ServiceAdd(name="HTTP/web"))
+    assert keys(office, name) == []
+
+
+@pytest.mark.parametrize(("after", "versions"), [(0, 2), (36_300, 2), (36_301, 1)])
+def test_replaced_keys_open_tickets_for_as_long_as_these_may_live(
+    office: Office, monkeypatch: pytest.MonkeyPatch, after: int, versions: int
+) -> None:
+    call(services.service_rotate, office, services.ServiceNamed(NS))
+    monkeypatch.setattr(time, "time", lambda: office.now + after)
+    assert len(keys(office, NS)) == versions
+    assert len(keys(office, NS, 1)) == versions - 1
+    assert len(keys(office, NS, 2)) == 1
+
+
+def test_a_host_owns_the_name_that_it_has(office: Office) -> None:
+    call(services.service_add, office, services.ServiceAdd(name="host/Ws1.bossa.test"))
+    assert own(office, "host/Ws1.bossa.test") == (b"\x03ws1\x05bossa\x04test\x00",)
+
+
+def test_an_account_owns_the_hosts_that_it_is_further_known_by_and_nothing_is_guessed(office: Office) -> None:
+    call(users.user_add, office, users.UserAdd(name="WIN1$", password="pass-word"))
+    assert own(office, "WIN1$") == ()
+    call(services.service_add, office, services.ServiceAdd(name="host/win1.bossa.test", account="WIN1$"))
+    assert own(office, "WIN1$") == (b"\x04win1\x05bossa\x04test\x00",)
+
+
+@pytest.mark.parametrize("client", ["host/gone.bossa.test", "admin", "HTTP/web.bossa.test", NS])
+def test_others_own_nothing(office: Office, client: str) -> None:
+    assert own(office, client) == ()
+
+
+def test_a_host_of_another_realm_owns_nothing(office: Office) -> None:
+    call(services.service_add, office, services.ServiceAdd(name="host/ws1.bossa.test"))
+    assert own(office, "host/ws1.bossa.test", "OTHER.TEST") == ()
