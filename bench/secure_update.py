@@ -44,7 +44,7 @@ zone "{zone}" {{ type primary; file "{home}/zone"; update-policy {{ grant bench0
 
 
 def main(rest: Sequence[str]) -> int:
-    """Run the comparison; ``bossa bench secure_update [--json]``."""
+    """Run the comparison; ``bossa bench secure-update [--json]``."""
     options = _options(rest)
     found = frame.run(lambda home, exits: _run(options, home, exits))
     if found is None:
@@ -55,7 +55,7 @@ def main(rest: Sequence[str]) -> int:
 
 
 def _options(rest: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bossa bench secure_update", description=__doc__)
+    parser = argparse.ArgumentParser(prog="bossa bench secure-update", description=__doc__)
     parser.add_argument("--clients", type=int, default=8, help="how many at once (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of one measurement of updates")

@@ -31,7 +31,7 @@ def run_bench(name: str, rest: list[str]) -> int:
 
 def available(directory: Path) -> dict[str, Path]:
     """Return the comparisons by name; files that begin with an underscore are their shared parts."""
-    return {path.stem: path for path in sorted(directory.glob("[!_]*.py"))}
+    return {path.stem.replace("_", "-"): path for path in sorted(directory.glob("[!_]*.py"))}
 
 
 def _first_line(path: Path) -> str:
