@@ -182,7 +182,7 @@ def test_21_26_one_key_over_both_transports_for_queries_updates_and_transfers(
 ) -> None:
     zone = own.replace("bossa.test", "axfr.test")
     shared_domain.add_zone(zone, "$TTL 60\n@ SOA a h 1 2 3 4 5\n@ NS a\na A 192.0.2.1\n")
-    shared_domain.set_zone(zone, allow_transfer=("net:127.0.0.1/32",))
+    shared_domain.set_zone(zone, allow_transfer=(f"krb5:{ticket.client.text}@{ticket.realm}",))
     key = over(shared_domain, ticket, tcp=tcp, spnego=spnego)
     key.check(key.reply, None)
     wanted = packets.query("bossa.test", "SOA"), packets.update("bossa.test", packets.record(own, "TXT", "t", ttl=60))

@@ -252,8 +252,12 @@ def _peers(given: tuple[str, ...]) -> tuple[str, ...]:
 
 def _peer(text: str) -> str:
     kind, _, value = text.partition(":")
-    if kind not in ("key", "net") or not value:
-        raise Failure(text, "it names nobody", "one of key:NAME, net:CIDR, none", Exit.USAGE)
+    if kind not in ("key", "net", "krb5") or not value:
+        raise Failure(text, "it names nobody", "one of key:NAME, net:CIDR, krb5:PRINCIPAL, none", Exit.USAGE)
+    if kind == "krb5":
+        if "@" not in value:
+            raise Failure(text, "a principal has a realm", f"krb5:{value}@REALM", Exit.USAGE)
+        return text
     return f"key:{words.plain(words.absolute(value))}" if kind == "key" else f"net:{_network(value)}"
 
 

@@ -98,7 +98,7 @@ def test_none_and_any_empty_the_lists(office: Office) -> None:
 
 
 @pytest.mark.parametrize("who", ["k", "key:", "net:10.0.0.1/8", "krb5:me", "user:me", ""])
-def test_transfers_are_allowed_to_keys_and_networks_only(office: Office, who: str) -> None:
+def test_transfers_are_allowed_to_keys_networks_and_principals_only(office: Office, who: str) -> None:
     add(office)
     with pytest.raises(Failure) as e:
         asyncio.run(zones.zone_set(office, zones.ZoneSet(name="a.test", allow_transfer=(who,))))
