@@ -84,7 +84,7 @@ def set_(
     *,
     data: Data,
     allow_transfer: Annotated[
-        list[str] | None, typer.Option(metavar="WHO", help="Who may fetch it: key:NAME, net:CIDR, krb5:PRINCIPAL, none.")
+        list[str] | None, typer.Option(metavar="WHO", help="Who may fetch it: key:, net:, krb5:PRINCIPAL, none.")
     ] = None,
     allow_query: Annotated[
         list[str] | None, typer.Option(metavar="CIDR", help="Who may ask: networks, or any.")
