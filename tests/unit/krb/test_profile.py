@@ -32,7 +32,6 @@ TEXT = """
 
 def test_realms_have_their_kdcs_and_nothing_of_inner_braces() -> None:
     profile = Profile.parse(TEXT)
-    assert profile.default_realm == "BOSSA.TEST"
     assert profile.kdcs == {"BOSSA.TEST": ("127.0.0.1:10088", "[::1]:10088"), "OTHER.TEST": ("kdc.other.test",)}
 
 
