@@ -27,8 +27,10 @@ class Site:
 
     def __init__(self) -> None:
         self.time = 0
+        # By how much the clock was set.
+        self.ahead = 0
         self.served = Names(MemoryZones(), lambda delta: None, recursion=False)
-        self.sweeping = Sweeping(self.served, lambda: BEGIN + self.time, lambda: float(self.time))
+        self.sweeping = Sweeping(self.served, lambda: BEGIN + self.time + self.ahead, lambda: float(self.time))
 
     async def begin(self, options: ZoneOptions) -> None:
         """Make the zones, and the record a year ago."""
@@ -69,6 +71,24 @@ def test_the_first_sweep_waits_one_refresh_window_after_the_start_however_old_th
         assert not await site.at(36_000)
         assert site.served.zones[APEX].serial == serial + 1
         assert await site.sweeping.sweep_due() == 3600
+
+    play(scene)
+
+
+def test_a_clock_that_is_set_or_a_machine_that_slept_begins_the_wait_anew() -> None:
+    async def scene(site: Site) -> None:
+        site.ahead = 3601
+        assert await site.at(36_000)
+        assert await site.at(71_999)
+        assert not await site.at(72_000)
+
+    play(scene)
+
+
+def test_a_clock_that_is_kept_right_in_small_steps_is_no_reason_to_wait() -> None:
+    async def scene(site: Site) -> None:
+        site.ahead = -3600
+        assert not await site.at(36_000)
 
     play(scene)
 

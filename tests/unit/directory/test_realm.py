@@ -184,6 +184,13 @@ def test_groups_come_with_those_they_are_in_and_everybody_is_a_user() -> None:
     assert set(realm.groups_of("alice")) == {513, 1100, 1102, 1103, 1104, 1105}
 
 
+def test_a_group_has_the_sid_of_the_domain_and_its_own_number() -> None:
+    realm = found_realm()
+    assert realm.group_sid("admins") == realm.group_sid("ADMINS") == f"{realm.info.sid}-512"
+    assert realm.group_sid("nosuch") is None
+    assert empty_realm().group_sid("admins") is None
+
+
 def test_a_cycle_of_groups_ends() -> None:
     realm = empty_realm()
     realm.apply(map(rows.group_item, [Group("a", 1, ("b", "alice")), Group("b", 2, ("a",))]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
 from bossa.dns import names
@@ -91,3 +93,30 @@ def test_is_below_looks_at_whole_labels(name: str, apex: str, below: bool) -> No
 def test_reverse_names() -> None:
     assert names.to_text(names.reverse("192.0.2.7")) == "7.2.0.192.in-addr.arpa."
     assert names.to_text(names.reverse("2001:db8::1")).endswith("8.b.d.0.1.0.0.2.ip6.arpa.")
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::", "::ffff:10.0.0.1"])
+def test_a_reverse_name_leads_back_to_its_address(address: str) -> None:
+    """RFC 1035 §3.5, RFC 3596 §2.5"""
+    assert names.address(names.reverse(address)) == ipaddress.ip_address(address).packed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".",
+        "arpa.",
+        "in-addr.arpa.",
+        "0.0.10.in-addr.arpa.",
+        "9.1.0.0.10.in-addr.arpa.",
+        "01.0.0.10.in-addr.arpa.",
+        "256.0.0.10.in-addr.arpa.",
+        r"\255.0.0.10.in-addr.arpa.",
+        "1.0.0.10.in-addr.example.",
+        "0." * 31 + "ip6.arpa.",
+        "g." + "0." * 31 + "ip6.arpa.",
+        "00." + "0." * 31 + "ip6.arpa.",
+    ],
+)
+def test_no_other_name_is_that_of_an_address(text: str) -> None:
+    assert names.address(names.from_text(text)) is None

@@ -2,8 +2,9 @@
 
 A zone is swept for the first time one refresh window after the server started,
 or after the option or its windows were set: who could not reach us meanwhile
-has had the time to say that it is still there.  Then once an hour, or as often
-as the window passes.  A sweep is an edit like any other, so secondaries fetch
+has had the time to say that it is still there.  So it is after the machine
+slept or its clock was set.  Then once an hour, or as often as the window
+passes.  A sweep is an edit like any other, so secondaries fetch
 it as one step, and PTR records follow.
 """
 
@@ -28,10 +29,11 @@ _TOLD = 10
 
 
 class Plan(NamedTuple):
-    """When a zone is swept next, on the clock that nobody sets."""
+    """When a zone is swept next, on the clock that nobody sets; ``lead`` is what the other one was ahead of it."""
 
     windows: Windows
     due: float
+    lead: float
 
 
 class Sweeping:
@@ -58,8 +60,12 @@ class Sweeping:
             return
         windows, plan = scavenge.windows(options), self.plans.get(apex)
         if plan is None or plan.windows != windows:
-            self.plans[apex] = Plan(windows, self._timer() + windows.refresh)
+            self.plans[apex] = self._plan(windows, windows.refresh)
             self._changed.set()
+
+    def _plan(self, windows: Windows, wait: int) -> Plan:
+        now = self._timer()
+        return Plan(windows, now + wait, self._clock() - now)
 
     async def run(self) -> None:
         """Sweep what is due, again and again, until cancelled."""
@@ -74,9 +80,15 @@ class Sweeping:
     async def sweep_due(self) -> float:
         """Sweep the zones whose time has come; return the seconds until the next one's."""
         for apex, plan in list(self.plans.items()):
-            if plan.due <= self._timer():
-                self.plans[apex] = Plan(plan.windows, self._timer() + plan.windows.pause)
-                await self._sweep(apex, plan.windows)
+            windows = plan.windows
+            if plan.due > self._timer():
+                continue
+            if abs(self._clock() - self._timer() - plan.lead) > windows.pause:
+                log.warning("scavenging waits, since the clock was set or stood still", zone=to_text(apex))
+                self.plans[apex] = self._plan(windows, windows.refresh)
+                continue
+            self.plans[apex] = self._plan(windows, windows.pause)
+            await self._sweep(apex, windows)
         return max(0.0, min((plan.due - self._timer() for plan in self.plans.values()), default=_IDLE))
 
     async def _sweep(self, apex: bytes, windows: Windows) -> None:
