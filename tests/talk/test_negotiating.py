@@ -350,7 +350,9 @@ def test_a_copy_of_a_query_is_refused_and_one_out_of_its_turn_is_not() -> None:
     play(talk)
 
 
-def test_a_copy_of_an_update_gets_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_an_update_gets_the_first_answer(
+    monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, object]]
+) -> None:
     """Though its MIC is no good for a second time."""
 
     def talk(room: Room) -> None:
@@ -362,6 +364,10 @@ def test_a_copy_of_an_update_gets_the_first_answer(monkeypatch: pytest.MonkeyPat
         assert unsigned_error(room.udp(request, THERE)) == BADSIG
 
     play(talk)
+    assert (lines[-1]["event"], lines[-1]["rule"]) == (
+        "update refused",
+        "BADSIG: the MAC came before: 0 messages behind",
+    )
 
 
 # Item 25: deletion.

@@ -60,9 +60,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A request that came before, as its signature shows, and what it gets unless the first answer is still known."""
+    """A request that came before, as its signature shows; it is refused unless the first answer is still known."""
 
-    reply: bytes
+    rejected: Rejected
 
 
 class Owner:
@@ -100,11 +100,12 @@ class Owner:
         """
         sound = False
         try:
-            answer = self._begin(packet, Peer.decode(address).host, tcp=False)
+            host = Peer.decode(address).host
+            answer = self._begin(packet, host, tcp=False)
             if isinstance(answer, Update):
                 self._begin_update(answer, address, self._fitting(answer.exchange, send))
             elif isinstance(answer, Copy) and not self._once.again(packet, address, send):
-                answer = answer.reply
+                answer = self._reject(answer.rejected, host, tcp=False)
             sound = True
         finally:
             if not sound:
@@ -130,7 +131,7 @@ class Owner:
             answer.begin(wire, lambda reply: None if done.done() else done.set_result(reply))
             return await done
         if isinstance(answer, Copy):
-            return answer.reply
+            return self._reject(answer.rejected, peer.host, tcp=True)
         return await answer() if callable(answer) else answer
 
     def _later(self, work: Work, packet: bytes, send: Send) -> None:
@@ -168,11 +169,7 @@ class Owner:
             # A signature by a key that we do not have is the primary's to check.  RFC 8945 §5.5
             if exchange.unknown_key is not None and (update := self._for_primary(exchange.unknown_key)):
                 return update
-            if exchange.is_copy and exchange.reply is not None:
-                return Copy(exchange.reply)
-            audit.rejected(exchange, host, tcp=tcp)
-            proved = tcp or (exchange.exchange is not None and exchange.exchange.proved)
-            return self._fit(address.packed, exchange.reply, proved=proved)
+            return Copy(exchange) if exchange.is_copy else self._reject(exchange, host, tcp=tcp)
         opcode = exchange.message.opcode
         if opcode == Opcode.QUERY and transfer.is_asked(exchange.message, tcp=tcp):
             return partial(self._transfer if tcp else self._increment, exchange)
@@ -187,6 +184,12 @@ class Owner:
         else:
             answer = audit.counted(exchange, failure(exchange, Rcode.NOTIMP, Ede.NOT_SUPPORTED))
         return self._fit(address.packed, answer, proved=exchange.proved)
+
+    def _reject(self, request: Rejected, host: str, *, tcp: bool) -> bytes | None:
+        """Write down why a request gets no further, and return its answer as it leaves."""
+        audit.rejected(request, host, tcp=tcp)
+        proved = tcp or (request.exchange is not None and request.exchange.proved)
+        return self._fit(_address(host).packed, request.reply, proved=proved)
 
     def _fit(self, host: bytes, answer: bytes | None, *, proved: bool) -> bytes | None:
         """Return an answer as it leaves; who may be somebody else has to keep to the rate limit."""
