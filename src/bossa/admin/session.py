@@ -78,15 +78,15 @@ class Means:
 class Whom:
     """Which server is asked, and with whose tickets or which shared key.
 
-    ``service`` is the server's principal where it is not DNS/ and the primary's name, ``realm`` its realm where it is
-    not the client's; with ``spnego`` the mechanism is negotiated.
+    ``service`` is the server's principal where it is not DNS/ and the primary's name; ``realm_of`` tells a host's
+    realm, "" where that is for the client's KDC to say; with ``spnego`` the mechanism is negotiated.
     """
 
     server: Address
     holder: Holder | None = None
     key: Signer | None = None
     service: str = ""
-    realm: str = ""
+    realm_of: Callable[[str], str] = lambda host: ""
     spnego: bool = False
 
 
@@ -191,7 +191,9 @@ class Session:
 
     def _get_ticket(self) -> str:
         assert self._tgt is not None, "the step before signed in"
-        self._ticket = self._tickets().to(self._tgt, self._service(), self.whom.realm)
+        service = self._service()
+        realm = self.whom.realm_of(service.rpartition("/")[2])
+        self._ticket = self._tickets().to(self._tgt, service, realm)
         return signin.describe(self._ticket)
 
     def _negotiate(self) -> str:

@@ -85,9 +85,17 @@ def join(
 
 def _register_joined(data: Path, file: Path, keys: ServiceKeys, given: list[str]) -> Iterator[StepLine]:
     """Register a host that has just joined, at the server that runs on this data."""
+    from bossa.admin.session import failed
     from bossa.cli import probing
+    from bossa.dns.probe.conversation import Cause, Fault
 
-    server, kdc = _servers(data)
+    try:
+        server, kdc = _servers(data)
+    except Failure as e:
+        yield failed(
+            "its addresses are registered", Fault(Cause.UNREACHABLE, e.why, f"{e.fix}, then bossa host refresh")
+        )
+        return
     files = probing.Files(keytab=file, principal=f"{keys.account}@{keys.realm}", kdc=kdc, data=data)
     yield from _register(files, probing.server_address(server), given)
 
@@ -142,17 +150,14 @@ def _tell_registered(host: str, lines: list[StepLine]) -> None:
 
 def _tell_timer(data: Path, file: Path, *, is_here: bool) -> None:
     """Print the line that keeps the names fresh."""
-    from bossa.cli import probing
-
     try:
         server, kdc = _servers(data)
     except Failure:
-        server, kdc = probing.default_server(), ""
+        server, kdc = "HOST:PORT", ""
     where = f" --kdc {kdc}" if kdc else ""
     keytab = shlex.quote(str(file.absolute()))
-    if not is_here:
-        print("on that machine, with the keytab there and the addresses by which it reaches this one:")
-    print("its names stay fresh with this line in crontab -e:")
+    where_else = "" if is_here else "on that machine, with the keytab and the addresses as they are there, "
+    print(f"{where_else}its names stay fresh with this line in crontab -e:")
     print(f"{_CRON} {_program()} host refresh --keytab {keytab} --server {server}{where}")
 
 

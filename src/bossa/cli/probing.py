@@ -64,7 +64,7 @@ def whose(files: Files, server: Address) -> Whom:
     """Return whom to ask, with whose tickets or key; raises Failure or Fault."""
     if files.key is not None:
         return Whom(server, key=check.read_key(files.key))
-    return Whom(server, holder=holder(files))
+    return Whom(server, holder=holder(files), realm_of=read_profile(files.data).realm_of)
 
 
 def plan(zone: str, name: str, rtype: str, *, tcp: bool) -> Plan:

@@ -16,24 +16,21 @@ _RELATION = re.compile(r"([^\s=]+)\s*=\s*(.*)")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The default realm, the KDCs of each realm as they are written, and which hosts are of which realm."""
+    """The KDCs of each realm as they are written, and which hosts are of which realm."""
 
-    default_realm: str = ""
     kdcs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Profile:
         """Read a krb5.conf."""
-        default, kdcs, domains = "", dict[str, tuple[str, ...]](), dict[str, str]()
+        kdcs, domains = dict[str, tuple[str, ...]](), dict[str, str]()
         for place, name, value in _relations(text):
-            if (place, name) == (("libdefaults",), "default_realm"):
-                default = value
-            elif place == ("domain_realm",):
+            if place == ("domain_realm",):
                 domains[name.lower()] = value
             elif place[0] == "realms" and len(place) == 2 and name == "kdc":
                 kdcs[place[1]] = (*kdcs.get(place[1], ()), value)
-        return cls(default, kdcs, domains)
+        return cls(kdcs, domains)
 
     def realm_of(self, host: str) -> str:
         """The realm of a host by its own name, then by its domains; "" where nothing says so."""

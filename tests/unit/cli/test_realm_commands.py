@@ -333,3 +333,19 @@ def test_a_backup_brings_the_realm_and_the_first_password_back(run: Run, tmp_pat
     assert (tmp_path / "again" / "first-password").read_bytes() == (tmp_path / "data" / "first-password").read_bytes()
     assert "alice" in run("user", "list", "--data", "again")[1]
     assert run("user", "show", "alice", "--data", "again")[0] == 0
+
+
+def test_a_host_that_joins_while_no_server_runs_is_told_what_is_left(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("host", "join", "ws1", "--address", "10.1.2.3")
+    assert code == 1
+    assert keytab(tmp_path / "ws1.keytab") == [("host/ws1.bossa.test", 1, 18), ("host/ws1.bossa.test", 1, 17)]
+    assert "no server runs" in out and "bossa host refresh --keytab" in out
+
+
+def test_hosts_are_listed_and_removed_by_short_and_whole_names(run: Run) -> None:
+    assert run("host", "join", "ws1", "--keytab", "one")[0] == 0
+    assert run("host", "join", "ws2.lab.bossa.test", "--keytab", "two")[0] == 0
+    assert [line.split()[0] for line in run("host", "list")[1].splitlines()] == ["ws1.bossa.test", "ws2.lab.bossa.test"]
+    assert run("host", "remove", "ws1.bossa.test")[1] == "host ws1.bossa.test removed, with 0 records of its name\n"
+    code, _, err = run("host", "remove", "ws1")
+    assert (code, "no such host" in err) == (2, True)
