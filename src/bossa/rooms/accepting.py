@@ -70,12 +70,20 @@ class Accepting:
     def person_of(self, context: Context) -> Person:
         """Return whom a context speaks for, and what the realm knows of him."""
         groups = context.authorization
-        sids = frozenset(sid.text for sid in groups.sids) if groups is not None else frozenset[str]()
-        own: tuple[bytes, ...] = ()
-        if context.realm == self._realm.info.realm:
-            found = self._realm.find(context.client)
-            own = tuple(_hosts(found.account)) if found is not None else ()
-        return Person(context.principal, sids, own)
+        sids = tuple(sid.text for sid in groups.sids) if groups is not None else ()
+        account = self._account_of(context, sids[:1])
+        return Person(context.principal, frozenset(sids), tuple(_hosts(account)) if account is not None else ())
+
+    def _account_of(self, context: Context, sid: tuple[str, ...]) -> Account | None:
+        """Return the account that the client has with us today; ``sid`` is the PAC's word on it, where there is one.
+
+        Tickets outlive the accounts that they were given to: an account made anew under the name is another one.
+        """
+        info = self._realm.info
+        found = self._realm.find(context.client) if context.realm == info.realm else None
+        if found is None or found.account.disabled:
+            return None
+        return found.account if sid in ((), (f"{info.sid}-{found.account.rid}",)) else None
 
 
 def _hosts(account: Account) -> Iterator[bytes]:
