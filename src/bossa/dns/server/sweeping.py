@@ -97,7 +97,10 @@ class Sweeping:
         gone: list[Stale] = []
 
         def change(draft: Draft) -> None:
-            gone.extend(scavenge.sweep(draft, owners, windows, now))
+            # The option may have been taken back while others had their turn.
+            plan = self.plans.get(apex)
+            if plan is not None and plan.windows == windows:
+                gone.extend(scavenge.sweep(draft, owners, windows, now))
 
         if not owners:
             return
