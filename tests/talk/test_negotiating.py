@@ -162,6 +162,29 @@ def test_19_the_answer_to_a_signed_request_is_signed_with_its_key() -> None:
     play(talk)
 
 
+def test_a_copy_of_the_datagram_that_made_a_key_gets_the_first_answer() -> None:
+    """Its token is good once, and the answer may have been lost."""
+
+    def talk(room: Room) -> None:
+        request = query("a.test", Tkey(token=first_token()))
+        answer = room.udp(request)
+        assert Tkey.found(answer).error == NOERROR
+        assert room.udp(request) == answer
+        # Not for others, nor for another request of that name.
+        assert error_at(room, request, THERE) == BADNAME
+        other = Initiator(credential(), Source("other")).step(None, NOW).token
+        assert error(room, query("a.test", Tkey(token=other))) == BADNAME
+        room.clock.now += 31
+        assert error(room, request) == BADNAME
+
+    play(talk)
+
+
+def error_at(room: Room, wire: bytes, address: bytes) -> int:
+    """Return the TKEY error of an answer to somebody else."""
+    return Tkey.found(room.udp(wire, address)).error
+
+
 # Item 20: names that are taken.
 
 
@@ -586,5 +609,16 @@ def test_a_key_whose_answer_does_not_fit_is_nobodys() -> None:
         reply = room.udp(query(name, Tkey(token=first_token())))
         assert reply[2] & 2
         assert len(room.owner._signers) == 1
+
+    play(talk)
+
+
+def test_a_key_whose_signed_answer_does_not_fit_is_nobodys() -> None:
+    def talk(room: Room) -> None:
+        old = room.negotiate("old.test")
+        name = ".".join(["n" * 60] * 4)
+        reply = room.udp(old.sign(query(name, Tkey(token=first_token())), moment=NOW))
+        assert reply[2] & 2
+        assert len(room.owner._signers) == 2
 
     play(talk)

@@ -2,7 +2,8 @@
 
 One answer a request: the acceptor's next token, or the error and, in the log
 alone, the reason.  When the acceptor has its context, the key is in force, and
-signs the answer that says so unless the request was signed by another.
+signs the answer that says so unless the request was signed by another.  A copy
+of a datagram that made a key gets the first answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bossa.dns.message import Flag
 from bossa.dns.policy import Person
 from bossa.dns.server import audit
 from bossa.dns.server.contexts import TALK_SECONDS, Contexts, Signers, Talk, Talks
+from bossa.dns.server.once import Once
 from bossa.dns.tkey import ContextKey, Mode, Tkey, TkeyRefused
 from bossa.gss.context import Context, Step
 from bossa.gss.errors import GssError
@@ -41,9 +43,14 @@ class Negotiations:
         self._signers = signers
         self._clock = clock
         self._talks = Talks()
+        # Answers by which keys came to be: nobody fills this without a ticket.
+        self._made = Once(clock)
 
     def answer(self, exchange: Exchange) -> bytes:
         """Answer a query of type TKEY."""
+        heard: list[bytes] = []
+        if not exchange.tcp and self._made.again(exchange.message.wire, exchange.address.packed, heard.append):
+            return heard[0]
         asked = None
         try:
             asked = tkey.find(exchange.message)
@@ -69,7 +76,10 @@ class Negotiations:
         if step.context is None:
             self._talks.keep(talk_name, talk, now)
             return exchange.finish(asked.granted(int(now), int(now) + TALK_SECONDS, step.token).reply())
-        return self._establish(exchange, asked, step.token, step.context)
+        answer = self._establish(exchange, asked, step.token, step.context)
+        if not exchange.tcp:
+            self._made.keep(exchange.message.wire, exchange.address.packed, answer)
+        return answer
 
     def _establish(self, exchange: Exchange, asked: Tkey, token: bytes, context: Context) -> bytes:
         """Put the key in force, and say so under its own signature.  RFC 3645 §2.2, §4.1.3"""
@@ -80,13 +90,11 @@ class Negotiations:
         self._contexts.add(key)
         reply = asked.granted(now, expires, token).reply()
         audit.key_established(exchange, asked, key, now)
-        if exchange.signed is not None:
-            return exchange.finish(reply)
-        wire = replace(exchange, limit=exchange.limit - key.space).finish(reply)
+        wire = replace(exchange, limit=exchange.limit - (0 if exchange.signed else key.space)).finish(reply)
         if wire[2] & Flag.TC >> 8:
             # The client comes again over TCP, with another token: this context is nobody's.
             self._contexts.remove(key.name)
-        return tsig.sign_request(wire, key, now)
+        return wire if exchange.signed else tsig.sign_request(wire, key, now)
 
     def _delete(self, exchange: Exchange, asked: Tkey) -> bytes:
         """Forget a key, for its owner only.  RFC 2930 §4.2"""

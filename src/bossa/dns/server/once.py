@@ -61,6 +61,12 @@ class Once:
             send(kept.answer)
         return kept is not None
 
+    def keep(self, packet: bytes, address: bytes, answer: bytes) -> None:
+        """Remember what was done at once."""
+        now = self._clock()
+        self._forget(now)
+        self._kept[_key(packet, address)] = _Kept(answer, now + _KEEP_SECONDS)
+
     def _forget(self, now: float) -> None:
         """Let go of what was kept long enough, and make room for one more."""
         while self._kept and (len(self._kept) >= _MOST or next(iter(self._kept.values())).until < now):
