@@ -493,6 +493,20 @@ def test_27_ten_thousand_half_done_negotiations_leave_memory_and_live_keys_as_th
     play(talk)
 
 
+def test_27_datagrams_of_made_up_senders_push_no_talk_over_a_stream_out() -> None:
+    async def talk(room: Room) -> None:
+        half = tokens.frame(tokens.SPNEGO, OFFER.encode())
+        initiator = Initiator(credential(), Source("rounds"), WISH)
+        await room.tcp(query("a.test", Tkey(token=half)))
+        for number in range(contexts.MOST_TALKS + 1):
+            room.udp(query("a.test", Tkey(token=half)), HERE[:4] + number.to_bytes(4, "big") + HERE[8:])
+        next_token = NegTokenResp(token=initiator.step(None, NOW).token).encode()
+        [reply] = await room.tcp(query("a.test", Tkey(token=next_token)))
+        assert Tkey.found(reply).error == NOERROR
+
+    play(talk)
+
+
 def test_27_bad_tokens_leave_nothing_behind() -> None:
     def talk(room: Room) -> None:
         for number in range(200):

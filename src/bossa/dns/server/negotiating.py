@@ -42,7 +42,8 @@ class Negotiations:
         self._contexts = contexts
         self._signers = signers
         self._clock = clock
-        self._talks = Talks()
+        # Who sends from addresses that are not his own pushes nobody else's talk out.
+        self._talks, self._talks_of_strangers = Talks(), Talks()
         # Answers by which keys came to be: nobody fills this without a ticket.
         self._made = Once(clock)
 
@@ -70,11 +71,12 @@ class Negotiations:
         name, now = asked.name.lower(), self._clock()
         if name in self._signers:
             raise TkeyRefused(TkeyError.BADNAME, "there is a key of that name")
+        talks = self._talks if exchange.proved else self._talks_of_strangers
         talk_name = name, exchange.address.packed
-        talk = self._talks.take(talk_name, now) or self._acceptance.begin()
+        talk = talks.take(talk_name, now) or self._acceptance.begin()
         step = _step(talk, asked.key, now)
         if step.context is None:
-            self._talks.keep(talk_name, talk, now)
+            talks.keep(talk_name, talk, now)
             return exchange.finish(asked.granted(int(now), int(now) + TALK_SECONDS, step.token).reply())
         answer = self._establish(exchange, asked, step.token, step.context)
         if not exchange.tcp:

@@ -57,9 +57,11 @@ class Once:
     def again(self, packet: bytes, address: bytes, send: Done) -> bool:
         """Tell whether it was begun before; then the answer goes to ``send``, unless that is still to come."""
         kept = self._kept.get(_key(packet, address))
-        if kept is not None and kept.answer is not None:
+        if kept is None or kept.until < self._clock():
+            return False
+        if kept.answer is not None:
             send(kept.answer)
-        return kept is not None
+        return True
 
     def keep(self, packet: bytes, address: bytes, answer: bytes) -> None:
         """Remember what was done at once."""
