@@ -4,8 +4,9 @@ A key counts once its talk is at its end and its client known.  Keys are
 bounded in all and for each principal.  Where there are too many, a newcomer
 takes the place of a key that never signed anything, or else of one that was
 idle for long, or gets none: of one of its own principal, or where all are too
-many, of the one that has most.  So no flood takes a key in use away.  Talks that are not at their end are
-bounded apart, and short.  What has expired is not there.
+many, of the one that has most.  So no flood takes a key in use away.  Talks
+that are not at their end are bounded apart, and short.  What has expired is
+not there.
 """
 
 from __future__ import annotations
