@@ -373,6 +373,19 @@ def test_a_copy_of_a_query_is_refused_and_one_out_of_its_turn_is_not() -> None:
     play(talk)
 
 
+@pytest.mark.parametrize("flags", [ContextFlags.MUTUAL, ContextFlags.INTEG])
+def test_a_copy_is_refused_whatever_the_client_says_of_copies(flags: ContextFlags) -> None:
+    """Who overhears an update puts nothing back."""
+
+    def talk(room: Room) -> None:
+        key = room.negotiate(wish=Wish(flags))
+        request = key.sign(SOA, moment=NOW)
+        assert packets.rcode(room.udp(request)) == NOERROR
+        assert unsigned_error(room.udp(request, THERE)) == BADSIG
+
+    play(talk)
+
+
 def test_a_copy_of_an_update_gets_the_first_answer(
     monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, object]]
 ) -> None:
