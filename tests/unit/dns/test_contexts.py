@@ -97,6 +97,14 @@ def test_a_newcomer_takes_the_place_of_its_own_idle_key(table: Contexts, clock: 
     assert list(table) == [b"a", b"c", b"d"]
 
 
+def test_a_script_that_negotiates_for_each_of_many_changes_always_gets_a_key(clock: Clock) -> None:
+    table = Contexts(clock)
+    for number in range(2000):
+        table.add(key(f"k{number}"))
+        assert f"k{number}".encode() in table
+        clock.now += 1 / 50
+
+
 def test_a_flood_of_keys_that_sign_nothing_displaces_itself(table: Contexts) -> None:
     table.add(key("used"))
     assert table[b"used"].name == b"used"

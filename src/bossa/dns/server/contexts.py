@@ -24,8 +24,9 @@ from bossa.gss.context import Step
 MOST_KEYS = 16_384
 # One client's keys; a script that calls nsupdate for each change leaves one of an hour's life at each call.
 MOST_OF_ONE = 512
-# Seconds without a message after which a key that was used may give way to another.
-IDLE = 60
+# Seconds without a message after which a key that was used may give way to another, of a client that has too many:
+# the script's calls may come fifty in a second.
+IDLE = 10
 MOST_TALKS = 256
 TALK_SECONDS = 30
 _SWEEP_EVERY = 60
