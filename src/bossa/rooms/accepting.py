@@ -70,20 +70,25 @@ class Accepting:
     def person_of(self, context: Context) -> Person:
         """Return whom a context speaks for, and what the realm knows of him."""
         groups = context.authorization
-        sids = tuple(sid.text for sid in groups.sids) if groups is not None else ()
-        account = self._account_of(context, sids[:1])
-        return Person(context.principal, frozenset(sids), tuple(_hosts(account)) if account is not None else ())
+        sids = frozenset(sid.text for sid in groups.sids) if groups is not None else frozenset[str]()
+        return Person(context.principal, sids, self._own(context.client, context.realm, sids) or ())
 
-    def _account_of(self, context: Context, sid: tuple[str, ...]) -> Account | None:
-        """Return the account that the client has with us today; ``sid`` is the PAC's word on it, where there is one.
+    def stands(self, person: Person) -> bool:
+        """Tell whether a person of ours still has its account, under the names that it had; others stand."""
+        client, _, realm = person.principal.rpartition("@")
+        return realm != self._realm.info.realm or self._own(client, realm, person.sids) == person.own
 
-        Tickets outlive the accounts that they were given to: an account made anew under the name is another one.
+    def _own(self, client: str, realm: str, sids: frozenset[str]) -> tuple[bytes, ...] | None:
+        """Return the DNS names of the account that a client has with us today, None when it has none.
+
+        Tickets outlive the accounts that they were given to: one made anew under the name is not the one of the PAC.
         """
         info = self._realm.info
-        found = self._realm.find(context.client) if context.realm == info.realm else None
+        found = self._realm.find(client) if realm == info.realm else None
         if found is None or found.account.disabled:
             return None
-        return found.account if sid in ((), (f"{info.sid}-{found.account.rid}",)) else None
+        is_same = not sids or f"{info.sid}-{found.account.rid}" in sids
+        return tuple(_hosts(found.account)) if is_same else None
 
 
 def _hosts(account: Account) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,7 @@ from bossa.admin import accounts, services, users
 from bossa.admin.office import Office
 from bossa.admin.realm import keep_dns_service
 from bossa.directory.sid import Sid
+from bossa.dns.policy import Person
 from bossa.gss.context import Context
 from bossa.krb.names import NameType, PrincipalName
 from bossa.rooms.accepting import Accepting
@@ -120,3 +122,17 @@ def test_an_account_that_is_disabled_owns_nothing(office: Office) -> None:
     call(services.service_add, office, services.ServiceAdd(name="host/win1.bossa.test", account="WIN1$"))
     call(users.user_set, office, users.UserSet(name="WIN1$", disabled=True))
     assert own(office, "WIN1$") == ()
+
+
+def test_a_person_stands_as_long_as_its_account_and_the_names_of_that(office: Office) -> None:
+    call(users.user_add, office, users.UserAdd(name="WIN1$", password="pass-word"))
+    call(services.service_add, office, services.ServiceAdd(name="host/win1.bossa.test", account="WIN1$"))
+    realm = accepting(office)
+    person = Person("WIN1$@BOSSA.TEST", frozenset(), own(office, "WIN1$"))
+    assert realm.stands(person)
+    call(services.service_add, office, services.ServiceAdd(name="host/win2.bossa.test", account="WIN1$"))
+    assert not realm.stands(person)
+    assert realm.stands(replace(person, own=own(office, "WIN1$")))
+    call(users.user_set, office, users.UserSet(name="WIN1$", disabled=True))
+    assert not realm.stands(replace(person, own=own(office, "WIN1$")))
+    assert realm.stands(Person("WIN1$@OTHER.TEST"))

@@ -17,7 +17,7 @@ from bossa.dns.exchange import Exchange, failure
 from bossa.dns.message import Flag
 from bossa.dns.policy import Person
 from bossa.dns.server import audit
-from bossa.dns.server.contexts import TALK_SECONDS, Contexts, Signers, Talk, Talks
+from bossa.dns.server.contexts import TALK_SECONDS, Contexts, Signers, Talk, Talks, always
 from bossa.dns.server.once import Once
 from bossa.dns.tkey import ContextKey, Mode, Tkey, TkeyRefused
 from bossa.gss.context import Context, Step
@@ -26,10 +26,11 @@ from bossa.gss.errors import GssError
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What accepts contexts: a new talk with a client, and whom a context speaks for."""
+    """What accepts contexts: a new talk, whom a context speaks for, and whether that person is still so."""
 
     begin: Callable[[], Talk]
     person_of: Callable[[Context], Person]
+    stands: Callable[[Person], bool] = always
 
 
 class Negotiations:
