@@ -162,6 +162,29 @@ def test_19_the_answer_to_a_signed_request_is_signed_with_its_key() -> None:
     play(talk)
 
 
+def test_a_copy_of_the_datagram_that_made_a_key_gets_the_first_answer() -> None:
+    """Its token is good once, and the answer may have been lost."""
+
+    def talk(room: Room) -> None:
+        request = query("a.test", Tkey(token=first_token()))
+        answer = room.udp(request)
+        assert Tkey.found(answer).error == NOERROR
+        assert room.udp(request) == answer
+        # Not for others, nor for another request of that name.
+        assert error_at(room, request, THERE) == BADNAME
+        other = Initiator(credential(), Source("other")).step(None, NOW).token
+        assert error(room, query("a.test", Tkey(token=other))) == BADNAME
+        room.clock.now += 31
+        assert error(room, request) == BADNAME
+
+    play(talk)
+
+
+def error_at(room: Room, wire: bytes, address: bytes) -> int:
+    """Return the TKEY error of an answer to somebody else."""
+    return Tkey.found(room.udp(wire, address)).error
+
+
 # Item 20: names that are taken.
 
 
@@ -350,6 +373,19 @@ def test_a_copy_of_a_query_is_refused_and_one_out_of_its_turn_is_not() -> None:
     play(talk)
 
 
+@pytest.mark.parametrize("flags", [ContextFlags.MUTUAL, ContextFlags.INTEG])
+def test_a_copy_is_refused_whatever_the_client_says_of_copies(flags: ContextFlags) -> None:
+    """Who overhears an update puts nothing back."""
+
+    def talk(room: Room) -> None:
+        key = room.negotiate(wish=Wish(flags))
+        request = key.sign(SOA, moment=NOW)
+        assert packets.rcode(room.udp(request)) == NOERROR
+        assert unsigned_error(room.udp(request, THERE)) == BADSIG
+
+    play(talk)
+
+
 def test_a_copy_of_an_update_gets_the_first_answer(
     monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, object]]
 ) -> None:
@@ -470,6 +506,20 @@ def test_27_ten_thousand_half_done_negotiations_leave_memory_and_live_keys_as_th
     play(talk)
 
 
+def test_27_datagrams_of_made_up_senders_push_no_talk_over_a_stream_out() -> None:
+    async def talk(room: Room) -> None:
+        half = tokens.frame(tokens.SPNEGO, OFFER.encode())
+        initiator = Initiator(credential(), Source("rounds"), WISH)
+        await room.tcp(query("a.test", Tkey(token=half)))
+        for number in range(contexts.MOST_TALKS + 1):
+            room.udp(query("a.test", Tkey(token=half)), HERE[:4] + number.to_bytes(4, "big") + HERE[8:])
+        next_token = NegTokenResp(token=initiator.step(None, NOW).token).encode()
+        [reply] = await room.tcp(query("a.test", Tkey(token=next_token)))
+        assert Tkey.found(reply).error == NOERROR
+
+    play(talk)
+
+
 def test_27_bad_tokens_leave_nothing_behind() -> None:
     def talk(room: Room) -> None:
         for number in range(200):
@@ -586,5 +636,16 @@ def test_a_key_whose_answer_does_not_fit_is_nobodys() -> None:
         reply = room.udp(query(name, Tkey(token=first_token())))
         assert reply[2] & 2
         assert len(room.owner._signers) == 1
+
+    play(talk)
+
+
+def test_a_key_whose_signed_answer_does_not_fit_is_nobodys() -> None:
+    def talk(room: Room) -> None:
+        old = room.negotiate("old.test")
+        name = ".".join(["n" * 60] * 4)
+        reply = room.udp(old.sign(query(name, Tkey(token=first_token())), moment=NOW))
+        assert reply[2] & 2
+        assert len(room.owner._signers) == 2
 
     play(talk)

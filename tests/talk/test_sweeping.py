@@ -134,6 +134,18 @@ def test_a_zone_that_is_switched_off_or_gone_is_not_swept() -> None:
     play(scene)
 
 
+def test_a_zone_that_is_switched_off_while_it_is_looked_through_is_not_swept() -> None:
+    async def scene(site: Site) -> None:
+        site.time = 36_000
+        sweep = asyncio.create_task(site.sweeping.sweep_due())
+        await asyncio.sleep(0)
+        await site.served.set_options(APEX, ZoneOptions())
+        await sweep
+        assert site.served.zones[APEX].exists(WS)
+
+    play(scene)
+
+
 def test_windows_of_seconds_are_kept_in_seconds_by_the_running_sweeper() -> None:
     async def scene(site: Site) -> None:
         sweeping = asyncio.create_task(site.sweeping.run())

@@ -57,7 +57,7 @@ class Service:
     """What a listener has: its realm and keys, its memory, its source of as many random octets as asked for, its rules.
 
     With ``require_bindings`` there is no context over a channel that is not bound, nor over one that has no bindings.
-    Without ``in_order``, for datagrams, a client that asks for its messages in order gets that none comes twice.
+    Without ``in_order``, for datagrams, messages come in any order, and none comes twice whatever the client asks for.
     """
 
     realm: str
@@ -235,9 +235,7 @@ def _answer(service: Service, mechanism: bytes, opened: _Opened) -> tuple[bytes,
 
 def _watched(service: Service, flags: ContextFlags) -> ContextFlags:
     """What is watched of the order of messages.  RFC 2743 §1.2.3"""
-    if service.in_order or not flags & ContextFlags.SEQUENCE:
-        return flags
-    return flags & ~ContextFlags.SEQUENCE | ContextFlags.REPLAY
+    return flags if service.in_order else flags & ~ContextFlags.SEQUENCE | ContextFlags.REPLAY
 
 
 def _error(req: ApReq, mechanism: bytes, code: KrbCode, now: float) -> bytes:

@@ -71,11 +71,24 @@ class Accepting:
         """Return whom a context speaks for, and what the realm knows of him."""
         groups = context.authorization
         sids = frozenset(sid.text for sid in groups.sids) if groups is not None else frozenset[str]()
-        own: tuple[bytes, ...] = ()
-        if context.realm == self._realm.info.realm:
-            found = self._realm.find(context.client)
-            own = tuple(_hosts(found.account)) if found is not None else ()
-        return Person(context.principal, sids, own)
+        return Person(context.principal, sids, self._own(context.client, context.realm, sids) or ())
+
+    def stands(self, person: Person) -> bool:
+        """Tell whether a person of ours still has its account, under the names that it had; others stand."""
+        client, _, realm = person.principal.rpartition("@")
+        return realm != self._realm.info.realm or self._own(client, realm, person.sids) == person.own
+
+    def _own(self, client: str, realm: str, sids: frozenset[str]) -> tuple[bytes, ...] | None:
+        """Return the DNS names of the account that a client has with us today, None when it has none.
+
+        Tickets outlive the accounts that they were given to: one made anew under the name is not the one of the PAC.
+        """
+        info = self._realm.info
+        found = self._realm.find(client) if realm == info.realm else None
+        if found is None or found.account.disabled:
+            return None
+        is_same = not sids or f"{info.sid}-{found.account.rid}" in sids
+        return tuple(_hosts(found.account)) if is_same else None
 
 
 def _hosts(account: Account) -> Iterator[bytes]:

@@ -140,7 +140,7 @@ class NameRoom:
 
     def accept_contexts(self, accepting: Accepting) -> None:
         """Let clients with tickets negotiate keys."""
-        self.owner.accept_contexts(Acceptance(accepting.begin, accepting.person_of))
+        self.owner.accept_contexts(Acceptance(accepting.begin, accepting.person_of, accepting.stands))
 
     def parts(self) -> Parts:
         """Return what is asked how the server is."""

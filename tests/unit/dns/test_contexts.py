@@ -68,6 +68,17 @@ def test_an_expired_key_is_not_there(table: Contexts, clock: Clock) -> None:
     assert len(table) == 0
 
 
+def test_the_key_of_a_person_that_is_no_more_is_not_there(clock: Clock) -> None:
+    gone: list[str] = []
+    table = Contexts(clock, lambda person: person.principal not in gone)
+    table.add(key("a"))
+    table.add(key("b", "bob@T"))
+    assert len([name for name in (b"a", b"b") if name in table]) == 2
+    gone.append("bob@T")
+    assert [name for name in (b"a", b"b") if name in table] == [b"a"]
+    assert len(table) == 1
+
+
 def test_expired_keys_make_room_without_being_asked_for(table: Contexts, clock: Clock) -> None:
     for name in "abc":
         table.add(key(name, expires=1050))
@@ -95,6 +106,14 @@ def test_a_newcomer_takes_the_place_of_its_own_idle_key(table: Contexts, clock: 
     clock.now += IDLE
     table.add(key("d"))
     assert list(table) == [b"a", b"c", b"d"]
+
+
+def test_a_script_that_negotiates_for_each_of_many_changes_always_gets_a_key(clock: Clock) -> None:
+    table = Contexts(clock)
+    for number in range(2000):
+        table.add(key(f"k{number}"))
+        assert f"k{number}".encode() in table
+        clock.now += 1 / 50
 
 
 def test_a_flood_of_keys_that_sign_nothing_displaces_itself(table: Contexts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,8 @@ import pytest
 from bossa.admin import accounts, services, users
 from bossa.admin.office import Office
 from bossa.admin.realm import keep_dns_service
+from bossa.directory.sid import Sid
+from bossa.dns.policy import Person
 from bossa.gss.context import Context
 from bossa.krb.names import NameType, PrincipalName
 from bossa.rooms.accepting import Accepting
@@ -39,8 +42,9 @@ def keys(office: Office, name: str, kvno: int | None = None, etype: int = 18) ->
     return list(accepting(office)._keys(sname, kvno, etype))
 
 
-def own(office: Office, client: str, realm: str = "BOSSA.TEST") -> tuple[bytes, ...]:
-    context: Any = SimpleNamespace(authorization=None, client=client, realm=realm, principal=f"{client}@{realm}")
+def own(office: Office, client: str, realm: str = "BOSSA.TEST", sid: str | None = None) -> tuple[bytes, ...]:
+    groups = None if sid is None else SimpleNamespace(sids=(Sid.parse(sid), Sid.parse("S-1-5-21-1-2-3-513")))
+    context: Any = SimpleNamespace(authorization=groups, client=client, realm=realm, principal=f"{client}@{realm}")
     person = accepting(office).person_of(cast(Context, context))
     assert person.principal == f"{client}@{realm}"
     return person.own
@@ -89,3 +93,46 @@ def test_others_own_nothing(office: Office, client: str) -> None:
 def test_a_host_of_another_realm_owns_nothing(office: Office) -> None:
     call(services.service_add, office, services.ServiceAdd(name="host/ws1.bossa.test"))
     assert own(office, "host/ws1.bossa.test", "OTHER.TEST") == ()
+
+
+WS1 = "host/ws1.bossa.test"
+
+
+def test_an_account_that_was_made_anew_owns_nothing_by_the_tickets_of_its_forerunner(office: Office) -> None:
+    call(services.service_add, office, services.ServiceAdd(name=WS1))
+    before = account_sid(office)
+    assert own(office, WS1, sid=before) == own(office, WS1) != ()
+    call(services.service_remove, office, services.ServiceNamed(WS1))
+    assert own(office, WS1, sid=before) == ()
+    call(services.service_add, office, services.ServiceAdd(name=WS1))
+    assert own(office, WS1, sid=before) == ()
+    assert own(office, WS1, sid=account_sid(office)) != ()
+
+
+def account_sid(office: Office) -> str:
+    """Return the SID that the PAC of ws1 begins with."""
+    realm = accounts.realm(office)
+    found = realm.find(WS1)
+    assert found is not None
+    return f"{realm.info.sid}-{found.account.rid}"
+
+
+def test_an_account_that_is_disabled_owns_nothing(office: Office) -> None:
+    call(users.user_add, office, users.UserAdd(name="WIN1$", password="pass-word"))
+    call(services.service_add, office, services.ServiceAdd(name="host/win1.bossa.test", account="WIN1$"))
+    call(users.user_set, office, users.UserSet(name="WIN1$", disabled=True))
+    assert own(office, "WIN1$") == ()
+
+
+def test_a_person_stands_as_long_as_its_account_and_the_names_of_that(office: Office) -> None:
+    call(users.user_add, office, users.UserAdd(name="WIN1$", password="pass-word"))
+    call(services.service_add, office, services.ServiceAdd(name="host/win1.bossa.test", account="WIN1$"))
+    realm = accepting(office)
+    person = Person("WIN1$@BOSSA.TEST", frozenset(), own(office, "WIN1$"))
+    assert realm.stands(person)
+    call(services.service_add, office, services.ServiceAdd(name="host/win2.bossa.test", account="WIN1$"))
+    assert not realm.stands(person)
+    assert realm.stands(replace(person, own=own(office, "WIN1$")))
+    call(users.user_set, office, users.UserSet(name="WIN1$", disabled=True))
+    assert not realm.stands(replace(person, own=own(office, "WIN1$")))
+    assert realm.stands(Person("WIN1$@OTHER.TEST"))

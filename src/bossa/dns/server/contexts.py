@@ -4,8 +4,9 @@ A key counts once its talk is at its end and its client known.  Keys are
 bounded in all and for each principal.  Where there are too many, a newcomer
 takes the place of a key that never signed anything, or else of one that was
 idle for long, or gets none: of one of its own principal, or where all are too
-many, of the one that has most.  So no flood takes a key in use away.  Talks that are not at their end are
-bounded apart, and short.  What has expired is not there.
+many, of the one that has most.  So no flood takes a key in use away.  Talks
+that are not at their end are bounded apart, and short.  What has expired is
+not there, nor are the keys of a person whose account is no more what it was.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bossa.dns.errors import TkeyError
+from bossa.dns.policy import Person
 from bossa.dns.tkey import ContextKey, TkeyRefused
 from bossa.dns.tsig import Signer
 from bossa.gss.context import Step
@@ -23,8 +25,9 @@ from bossa.gss.context import Step
 MOST_KEYS = 16_384
 # One client's keys; a script that calls nsupdate for each change leaves one of an hour's life at each call.
 MOST_OF_ONE = 512
-# Seconds without a message after which a key that was used may give way to another.
-IDLE = 60
+# Seconds without a message after which a key that was used may give way to another, of a client that has too many:
+# the script's calls may come fifty in a second.
+IDLE = 10
 MOST_TALKS = 256
 TALK_SECONDS = 30
 _SWEEP_EVERY = 60
@@ -49,11 +52,17 @@ class _Held:
     used: float | None = None
 
 
-class Contexts(Mapping[bytes, ContextKey]):
-    """The keys that live, by name; ``clock`` gives seconds since 1970."""
+def always(person: Person) -> bool:
+    """Tell that a person is still so: where nobody knows better."""
+    return True
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+
+class Contexts(Mapping[bytes, ContextKey]):
+    """The keys that live, by name; ``clock`` gives seconds since 1970, ``stands`` whether a person is still so."""
+
+    def __init__(self, clock: Callable[[], float], stands: Callable[[Person], bool] = always) -> None:
         self._clock = clock
+        self._stands = stands
         self._held: dict[bytes, _Held] = {}
         # The keys of each principal, in the order of coming.
         self._of: dict[str, dict[bytes, None]] = {}
@@ -63,7 +72,8 @@ class Contexts(Mapping[bytes, ContextKey]):
         """Return a key that lives, which counts as its use."""
         held = self._held[name]
         now = self._clock()
-        if held.key.expires <= now:
+        person = held.key.person
+        if held.key.expires <= now or (person is not None and not self._stands(person)):
             self.remove(name)
             raise KeyError(name)
         held.used = now

@@ -2,7 +2,8 @@
 
 One answer a request: the acceptor's next token, or the error and, in the log
 alone, the reason.  When the acceptor has its context, the key is in force, and
-signs the answer that says so unless the request was signed by another.
+signs the answer that says so unless the request was signed by another.  A copy
+of a datagram that made a key gets the first answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from bossa.dns.exchange import Exchange, failure
 from bossa.dns.message import Flag
 from bossa.dns.policy import Person
 from bossa.dns.server import audit
-from bossa.dns.server.contexts import TALK_SECONDS, Contexts, Signers, Talk, Talks
+from bossa.dns.server.contexts import TALK_SECONDS, Contexts, Signers, Talk, Talks, always
+from bossa.dns.server.once import Once
 from bossa.dns.tkey import ContextKey, Mode, Tkey, TkeyRefused
 from bossa.gss.context import Context, Step
 from bossa.gss.errors import GssError
@@ -24,10 +26,11 @@ from bossa.gss.errors import GssError
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What accepts contexts: a new talk with a client, and whom a context speaks for."""
+    """What accepts contexts: a new talk, whom a context speaks for, and whether that person is still so."""
 
     begin: Callable[[], Talk]
     person_of: Callable[[Context], Person]
+    stands: Callable[[Person], bool] = always
 
 
 class Negotiations:
@@ -40,10 +43,16 @@ class Negotiations:
         self._contexts = contexts
         self._signers = signers
         self._clock = clock
-        self._talks = Talks()
+        # Who sends from addresses that are not his own pushes nobody else's talk out.
+        self._talks, self._talks_of_strangers = Talks(), Talks()
+        # Answers by which keys came to be: nobody fills this without a ticket.
+        self._made = Once(clock)
 
     def answer(self, exchange: Exchange) -> bytes:
         """Answer a query of type TKEY."""
+        heard: list[bytes] = []
+        if not exchange.tcp and self._made.again(exchange.message.wire, exchange.address.packed, heard.append):
+            return heard[0]
         asked = None
         try:
             asked = tkey.find(exchange.message)
@@ -63,13 +72,17 @@ class Negotiations:
         name, now = asked.name.lower(), self._clock()
         if name in self._signers:
             raise TkeyRefused(TkeyError.BADNAME, "there is a key of that name")
+        talks = self._talks if exchange.proved else self._talks_of_strangers
         talk_name = name, exchange.address.packed
-        talk = self._talks.take(talk_name, now) or self._acceptance.begin()
+        talk = talks.take(talk_name, now) or self._acceptance.begin()
         step = _step(talk, asked.key, now)
         if step.context is None:
-            self._talks.keep(talk_name, talk, now)
+            talks.keep(talk_name, talk, now)
             return exchange.finish(asked.granted(int(now), int(now) + TALK_SECONDS, step.token).reply())
-        return self._establish(exchange, asked, step.token, step.context)
+        answer = self._establish(exchange, asked, step.token, step.context)
+        if not exchange.tcp:
+            self._made.keep(exchange.message.wire, exchange.address.packed, answer)
+        return answer
 
     def _establish(self, exchange: Exchange, asked: Tkey, token: bytes, context: Context) -> bytes:
         """Put the key in force, and say so under its own signature.  RFC 3645 §2.2, §4.1.3"""
@@ -80,13 +93,11 @@ class Negotiations:
         self._contexts.add(key)
         reply = asked.granted(now, expires, token).reply()
         audit.key_established(exchange, asked, key, now)
-        if exchange.signed is not None:
-            return exchange.finish(reply)
-        wire = replace(exchange, limit=exchange.limit - key.space).finish(reply)
+        wire = replace(exchange, limit=exchange.limit - (0 if exchange.signed else key.space)).finish(reply)
         if wire[2] & Flag.TC >> 8:
             # The client comes again over TCP, with another token: this context is nobody's.
             self._contexts.remove(key.name)
-        return tsig.sign_request(wire, key, now)
+        return wire if exchange.signed else tsig.sign_request(wire, key, now)
 
     def _delete(self, exchange: Exchange, asked: Tkey) -> bytes:
         """Forget a key, for its owner only.  RFC 2930 §4.2"""

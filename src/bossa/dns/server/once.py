@@ -57,9 +57,17 @@ class Once:
     def again(self, packet: bytes, address: bytes, send: Done) -> bool:
         """Tell whether it was begun before; then the answer goes to ``send``, unless that is still to come."""
         kept = self._kept.get(_key(packet, address))
-        if kept is not None and kept.answer is not None:
+        if kept is None or kept.until < self._clock():
+            return False
+        if kept.answer is not None:
             send(kept.answer)
-        return kept is not None
+        return True
+
+    def keep(self, packet: bytes, address: bytes, answer: bytes) -> None:
+        """Remember what was done at once."""
+        now = self._clock()
+        self._forget(now)
+        self._kept[_key(packet, address)] = _Kept(answer, now + _KEEP_SECONDS)
 
     def _forget(self, now: float) -> None:
         """Let go of what was kept long enough, and make room for one more."""

@@ -89,7 +89,7 @@ class Owner:
 
     def accept_contexts(self, acceptance: Acceptance) -> None:
         """Let clients negotiate keys from now on."""
-        contexts = Contexts(self._clock)
+        contexts = Contexts(self._clock, acceptance.stands)
         self._signers = signers = Signers(self._names.keys, contexts)
         self._negotiations = Negotiations(acceptance, contexts, signers, self._clock)
 

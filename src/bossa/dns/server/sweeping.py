@@ -4,8 +4,8 @@ A zone is swept for the first time one refresh window after the server started,
 or after the option or its windows were set: who could not reach us meanwhile
 has had the time to say that it is still there.  So it is after the machine
 slept or its clock was set.  Then once an hour, or as often as the window
-passes.  A sweep is an edit like any other, so secondaries fetch
-it as one step, and PTR records follow.
+passes.  A sweep is an edit like any other, so secondaries fetch it as one
+step, and PTR records follow.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ class Sweeping:
         gone: list[Stale] = []
 
         def change(draft: Draft) -> None:
-            gone.extend(scavenge.sweep(draft, owners, windows, now))
+            # The option may have been taken back while others had their turn.
+            plan = self.plans.get(apex)
+            if plan is not None and plan.windows == windows:
+                gone.extend(scavenge.sweep(draft, owners, windows, now))
 
         if not owners:
             return
