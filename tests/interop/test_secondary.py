@@ -57,9 +57,10 @@ def served(pair: tuple[Domain, Domain], label: str) -> Iterator[str]:
 
 
 def follow(secondary: Domain, primary: Domain, zone: str, *, key: str = "") -> None:
-    """Make a zone of ``secondary`` that follows ``primary``, and wait until it is fetched."""
+    """Make a zone of ``secondary`` that follows ``primary``, and wait until it is fetched, and that is written down."""
     secondary.follow(zone, f"127.0.0.1:{primary.dns_port}" + (f"@{key}" if key else ""))
     wait_equal(secondary, primary, zone)
+    secondary.wait_for_log(f"transfer in .*zone={re.escape(zone.rstrip('.'))}")
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
