@@ -32,14 +32,17 @@ from bossa.files import atomic
 CHECKOUT = Path(bossa.__file__).resolve().parents[2]
 CLIENTS = CHECKOUT / ".cache" / "clients"
 HEIMDAL = CHECKOUT / ".cache" / "heimdal"
+SAMBA = CHECKOUT / ".cache" / "samba"
 
 _DEFAULT = ("bind9-dnsutils", "heimdal-clients", "krb5-gss-samples", "krb5-user")
 _PEERS = ("bind9", "bind9-utils", "dnsperf", "knot", "krb5-admin-server", "krb5-kdc", "nsd", "unbound")
 # Programs that update names.
 _UPDATERS = ("kea-dhcp-ddns-server", "python3-certbot-dns-rfc2136")
-TIERS = {"default": _DEFAULT, "long": _DEFAULT + _PEERS + _UPDATERS, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
-# Heimdal's clients and MIT's conflict.
-APART = {"heimdal-clients": HEIMDAL}
+_SAMBA = ("python3-samba", "samba-ad-dc", "samba-ad-provision", "samba-dsdb-modules")
+_LONG = _DEFAULT + _PEERS + _UPDATERS + _SAMBA
+TIERS = {"default": _DEFAULT, "long": _LONG, "bench": (*_DEFAULT, *_PEERS, "dnsmasq-base")}
+# Heimdal's clients and MIT's conflict; Samba's tree is laid over /usr, where nothing of others should come along.
+APART = {"heimdal-clients": HEIMDAL, **dict.fromkeys(_SAMBA, SAMBA)}
 
 # Releases whose package lists are read for names, as far as the system's sources know a server that has them.
 _RELEASES = ("oldstable", "stable", "unstable")
