@@ -7,7 +7,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from bossa import opening
@@ -126,15 +126,16 @@ class NameRoom:
         self.workers.remember_from(lambda: encode_fills(self.resolver.fills()))
         self.workers.limited = self.owner.gate.write_down
         self._know_clients()
-        ground.later(self._keep_editing())
+        # Updates wait for nobody: their queue is taken up again at once.
+        ground.later(self._keep("storing updates", self.names.run, pause=0))
         ground.later(self._roll_cookies())
         await self.workers.pool.start()
         ground.exits.push_async_callback(self.workers.pool.stop)
         self._tcp = await tcp.serve(self._sockets.streams, self.owner.message, self._limits())
         ground.exits.push_async_callback(self._tcp.close)
-        ground.later(self._keep_following())
+        ground.later(self._keep("following primaries", self.following.run))
         ground.exits.callback(self.following.stop)
-        ground.later(self._keep_sweeping())
+        ground.later(self._keep("scavenging", self._sweeping.run))
         self._notifying.start()
         ground.exits.callback(self._notifying.stop)
 
@@ -183,31 +184,14 @@ class NameRoom:
             await asyncio.sleep(_ROLL_EVERY)
             self._know_clients()
 
-    async def _keep_editing(self) -> None:
-        """Take updates from their queue; after a bug, which costs its batch, go on with the next."""
+    async def _keep(self, doing: str, run: Callable[[], Awaitable[None]], pause: float = 1.0) -> None:
+        """Keep something going; after a bug, which costs what it was at, go on a moment later."""
         while True:
             try:
-                await self.names.run()
+                await run()
             except Exception as e:
-                log.error("bug while storing updates", exc=e)
-
-    async def _keep_following(self) -> None:
-        """Look after secondary zones; after a bug go on a moment later."""
-        while True:
-            try:
-                await self.following.run()
-            except Exception as e:
-                log.error("bug while following primaries", exc=e)
-                await asyncio.sleep(1)
-
-    async def _keep_sweeping(self) -> None:
-        """Scavenge zones; after a bug go on a moment later."""
-        while True:
-            try:
-                await self._sweeping.run()
-            except Exception as e:
-                log.error("bug while scavenging", exc=e)
-                await asyncio.sleep(1)
+                log.error(f"bug while {doing}", exc=e)
+                await asyncio.sleep(pause)
 
     async def reload(self, difference: Difference) -> None:
         """Take the settings of the ground, which are new, over."""
